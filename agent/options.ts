@@ -1,0 +1,169 @@
+/** The agent's command line: one table of flags makes the parser, the defaults and the help text. */
+import { parseArgs } from 'node:util'
+import { FORMATS, LEVELS, type Format, type Level } from './log.ts'
+
+export interface AgentOptions {
+  readonly command: 'run' | 'uninstall' | 'help' | 'version'
+  readonly node?: string
+  readonly nodeFile?: string
+  readonly index?: number
+  readonly configDir: string
+  readonly stateDir: string
+  readonly runDir: string
+  /** Name of the router's network namespace, below /run/netns. */
+  readonly netns: string
+  readonly frr: 'managed' | 'external'
+  /** FRR path space (`-N`). */
+  readonly frrName: string
+  /** Directory of FRR's vty sockets. */
+  readonly frrSockets: string
+  readonly health?: { readonly address: string; readonly port: number }
+  readonly logFormat: Format
+  readonly logLevel: Level
+  readonly resyncSeconds: number
+}
+
+/** A command line that cannot be used; the message says which flag and what it takes. */
+export class UsageError extends Error {
+  readonly code = 'USAGE'
+}
+
+interface Flag {
+  readonly value: string
+  readonly default?: string
+  readonly help: string
+}
+
+const FLAGS: Readonly<Record<string, Flag>> = {
+  'config-dir': {
+    value: 'DIR',
+    default: '/etc/nodeleaf',
+    help: 'resources as *.yaml, *.yml and *.json files; watched',
+  },
+  node: { value: 'NAME', help: "this node's name (default: the node file's name, else the host name)" },
+  'node-file': { value: 'FILE', help: 'YAML with name, labels and index (or indexFrom.interface) of this node' },
+  index: { value: 'N', help: "this node's number, 0 or more; goes before the node file and RouterNode documents" },
+  'state-dir': {
+    value: 'DIR',
+    default: '/var/lib/nodeleaf',
+    help: 'what must survive a reboot: last good plan, NIC records',
+  },
+  'run-dir': { value: 'DIR', default: '/run/nodeleaf', help: 'agent.sock, asked by "nodeleaf status"' },
+  netns: {
+    value: 'NAME',
+    default: 'nodeleaf',
+    help: "the router's network namespace, /run/netns/NAME; made when missing",
+  },
+  frr: {
+    value: 'MODE',
+    default: 'managed',
+    help: 'managed: the agent starts FRR in the namespace; external: it is there',
+  },
+  'frr-name': { value: 'NAME', help: 'FRR path space (-N) (default: the name of the namespace)' },
+  'frr-sockets': { value: 'DIR', help: "directory of FRR's vty sockets (default: /run/frr/FRR-NAME)" },
+  health: { value: 'ADDRESS:PORT', help: 'serve /healthz, /readyz and /metrics over TCP (default: off)' },
+  resync: { value: 'SECONDS', default: '300', help: 'look for differences at least this often' },
+  'log-format': { value: 'FORMAT', default: 'kv', help: 'kv or json' },
+  'log-level': { value: 'LEVEL', default: 'info', help: 'debug, info, warn or error' },
+}
+
+/** The text of `nodeleaf-agent --help`. */
+export function helpText(): string {
+  const rows = Object.entries(FLAGS).map(([flagName, flag]) => {
+    const left = `  --${flagName} ${flag.value}`
+    return `${left.padEnd(26)} ${flag.help}${flag.default === undefined ? '' : ` (default: ${flag.default})`}`
+  })
+  return [
+    'nodeleaf-agent keeps this node a leaf of the EVPN fabric: it makes the router of the configuration in a network',
+    'namespace, and keeps it that way. Stopping it changes nothing on the node.',
+    '',
+    'Usage: nodeleaf-agent [run] [FLAGS]       run until told to stop',
+    '       nodeleaf-agent uninstall [FLAGS]   give everything back: NICs, namespaces, links, state files',
+    '       nodeleaf-agent --help | --version',
+    '',
+    'Flags (the same for both commands):',
+    ...rows,
+    '',
+    'Exit codes: 0 done, 1 failed, 2 the command line cannot be used.',
+    '',
+  ].join('\n')
+}
+
+/** Reads the arguments after the program's name. @throws UsageError */
+export function parseOptions(args: readonly string[]): AgentOptions {
+  const { values, positionals } = parsed(args)
+  const text = (flag: string): string | undefined => values[flag] ?? FLAGS[flag]?.default
+  const required = (flag: string): string => text(flag) ?? ''
+  const [first = 'run', ...rest] = positionals
+  const command = values['help'] ? 'help' : values['version'] ? 'version' : first
+  if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`)
+  const netns = name('netns', required('netns'))
+  const frrName = name('frr-name', text('frr-name') ?? netns)
+  const node = text('node')
+  const nodeFile = text('node-file')
+  const index = text('index')
+  const health = text('health')
+  return {
+    command: oneOf('the command', command, ['run', 'uninstall', 'help', 'version'] as const),
+    ...(node === undefined ? {} : { node }),
+    ...(nodeFile === undefined ? {} : { nodeFile }),
+    ...(index === undefined ? {} : { index: integer('index', index, 0, 2 ** 31) }),
+    configDir: required('config-dir'),
+    stateDir: required('state-dir'),
+    runDir: required('run-dir'),
+    netns,
+    frr: oneOf('--frr', required('frr'), ['managed', 'external'] as const),
+    frrName,
+    frrSockets: text('frr-sockets') ?? `/run/frr/${frrName}`,
+    ...(health === undefined ? {} : { health: endpoint(health) }),
+    logFormat: oneOf('--log-format', required('log-format'), FORMATS),
+    logLevel: oneOf('--log-level', required('log-level'), LEVELS),
+    resyncSeconds: integer('resync', required('resync'), 1, 86_400),
+  }
+}
+
+function parsed(args: readonly string[]): { values: Record<string, string | undefined>; positionals: string[] } {
+  try {
+    const flags = Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }])
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        ...Object.fromEntries(flags),
+        help: { type: 'boolean' as const, short: 'h' },
+        version: { type: 'boolean' as const },
+      },
+    })
+    return { values: values as Record<string, string | undefined>, positionals }
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}
+
+function oneOf<T extends string>(what: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === value)
+  if (found === undefined) throw new UsageError(`${what} is "${value}", but must be one of ${allowed.join(', ')}`)
+  return found
+}
+
+function integer(flag: string, value: string, least: number, most: number): number {
+  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+  if (!(number >= least && number <= most)) {
+    throw new UsageError(`--${flag} is "${value}", but must be a whole number from ${least} to ${most}`)
+  }
+  return number
+}
+
+/** Names of namespaces and FRR path spaces become file names. */
+function name(flag: string, value: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(value)) {
+    throw new UsageError(`--${flag} is "${value}", but must be letters, digits, "_", "." and "-", at most 64`)
+  }
+  return value
+}
+
+function endpoint(value: string): { address: string; port: number } {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(value)
+  if (match === null) throw new UsageError(`--health is "${value}", but must be ADDRESS:PORT, such as 127.0.0.1:9100`)
+  return { address: match[1] ?? match[2] ?? '', port: integer('health', match[3] ?? '', 0, 65_535) }
+}

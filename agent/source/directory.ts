@@ -1,0 +1,90 @@
+/**
+ * The configuration directory as it is: which files there are and what they say. Reads only; never decides.
+ *
+ * Files are `*.yaml`, `*.yml` and `*.json` directly in the directory. Names that start with `.` or `#` are editors' and
+ * Kubernetes' own (`.a.yaml.swp`, `..data`) and are passed over; links to files are followed.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+export type FileReading =
+  | { readonly type: 'text'; readonly text: string }
+  /** Being written at this moment: look again soon. */
+  | { readonly type: 'unsettled' }
+  | { readonly type: 'unreadable'; readonly message: string }
+
+export type DirectoryReading =
+  | { readonly type: 'read'; readonly files: ReadonlyMap<string, FileReading> }
+  /** Missing, or not to be listed: nothing is known of what is wanted. */
+  | { readonly type: 'away'; readonly message: string }
+
+/** An empty file this young may be one whose content is still on its way. */
+const EMPTY_SETTLES_MS = 2000
+
+export function isConfigFile(name: string): boolean {
+  return /^[^.#].*\.(yaml|yml|json)$/.test(name)
+}
+
+/** Reads every configuration file of `path`; `nowMs` is the time of day, to tell young files. */
+export function readDirectory(path: string, nowMs: number): DirectoryReading {
+  let names: string[]
+  try {
+    names = readdirSync(path).filter(isConfigFile).sort()
+  } catch (error) {
+    return { type: 'away', message: describe(path, error) }
+  }
+  return { type: 'read', files: new Map(names.flatMap((name) => entry(path, name, nowMs))) }
+}
+
+/** Which files there are, and in which state, in one string that differs when anything does. */
+export function fingerprint(path: string): string {
+  try {
+    const itself = statSync(path)
+    const names = readdirSync(path).filter(isConfigFile).sort()
+    return [`${itself.dev}:${itself.ino}`, ...names.map((name) => `${name} ${version(join(path, name))}`)].join('\n')
+  } catch (error) {
+    return describe(path, error)
+  }
+}
+
+function version(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? 'gone' : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.mode}`
+}
+
+/** Nothing for a file that is gone by now. */
+function entry(directory: string, name: string, nowMs: number): [string, FileReading][] {
+  const path = join(directory, name)
+  try {
+    const before = version(path)
+    const text = readFileSync(path, 'utf8')
+    if (version(path) !== before) return [[name, { type: 'unsettled' }]]
+    const young = nowMs - statSync(path).mtimeMs < EMPTY_SETTLES_MS
+    return [[name, text.trim() === '' && young ? { type: 'unsettled' } : { type: 'text', text }]]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return dangling(directory, name)
+    return [[name, { type: 'unreadable', message: describe(path, error) }]]
+  }
+}
+
+/** A link that leads nowhere is still a file someone wants; a name that is gone is not. */
+function dangling(directory: string, name: string): [string, FileReading][] {
+  if (!readdirSync(directory).includes(name)) return []
+  return [[name, { type: 'unreadable', message: `${join(directory, name)}: the link leads to no file` }]]
+}
+
+function describe(path: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  switch (code) {
+    case 'ENOENT':
+      return `${path} does not exist`
+    case 'ENOTDIR':
+      return `${path} is not a directory`
+    case 'EISDIR':
+      return `${path} is a directory, not a file`
+    case 'EACCES':
+      return `${path} may not be read: give the agent's user permission`
+    default:
+      return `${path} cannot be read: ${message}`
+  }
+}
