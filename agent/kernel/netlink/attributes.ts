@@ -1,0 +1,193 @@
+/**
+ * Netlink attributes: type-length-value, aligned to 4 bytes, nestable (include/uapi/linux/netlink.h, nlattr).
+ *
+ * Numbers are in the byte order of the machine, which must be little-endian; the few in network order say so.
+ */
+import { endianness } from 'node:os'
+import { malformed } from './netlink-error.ts'
+
+if (endianness() !== 'LE') throw new Error('nodeleaf supports little-endian machines only')
+
+const HEADER = 4
+const NLA_F_NESTED = 0x8000
+const NLA_TYPE_MASK = 0x3fff
+
+const aligned = (length: number): number => (length + 3) & ~3
+
+/**
+ * Attributes of a message or a nest, read once. A repeated type keeps its last value, as in the kernel's nla_parse;
+ * `entries` has them all. Unknown types are kept and harmless. A payload longer than asked for is accepted (newer
+ * kernels extend structures), a shorter one is an error.
+ */
+export class Attributes {
+  readonly entries: readonly (readonly [type: number, payload: Buffer])[]
+  readonly #byType: ReadonlyMap<number, Buffer>
+
+  private constructor(entries: readonly (readonly [number, Buffer])[]) {
+    this.entries = entries
+    this.#byType = new Map(entries)
+  }
+
+  /** Throws NetlinkError EBADMSG when the bytes are not a sequence of attributes. */
+  static parse(bytes: Buffer): Attributes {
+    const entries: [number, Buffer][] = []
+    let offset = 0
+    while (bytes.length - offset >= HEADER) {
+      const length = bytes.readUInt16LE(offset)
+      if (length < HEADER || offset + length > bytes.length) throw malformed(`attribute of length ${length}`)
+      entries.push([bytes.readUInt16LE(offset + 2) & NLA_TYPE_MASK, bytes.subarray(offset + HEADER, offset + length)])
+      offset += aligned(length)
+    }
+    return new Attributes(entries)
+  }
+
+  bytes(type: number, atLeast = 0): Buffer | undefined {
+    const payload = this.#byType.get(type)
+    if (payload !== undefined && payload.length < atLeast) {
+      throw malformed(`attribute ${type} has ${payload.length} bytes, not ${atLeast}`)
+    }
+    return payload
+  }
+
+  has(type: number): boolean {
+    return this.#byType.has(type)
+  }
+
+  u8(type: number): number | undefined {
+    return this.bytes(type, 1)?.readUInt8(0)
+  }
+
+  u16(type: number): number | undefined {
+    return this.bytes(type, 2)?.readUInt16LE(0)
+  }
+
+  /** Network byte order. */
+  u16be(type: number): number | undefined {
+    return this.bytes(type, 2)?.readUInt16BE(0)
+  }
+
+  u32(type: number): number | undefined {
+    return this.bytes(type, 4)?.readUInt32LE(0)
+  }
+
+  i32(type: number): number | undefined {
+    return this.bytes(type, 4)?.readInt32LE(0)
+  }
+
+  /** Network byte order. */
+  u32be(type: number): number | undefined {
+    return this.bytes(type, 4)?.readUInt32BE(0)
+  }
+
+  flag(type: number): boolean | undefined {
+    const value = this.u8(type)
+    return value === undefined ? undefined : value !== 0
+  }
+
+  /** Up to the first NUL. */
+  string(type: number): string | undefined {
+    const payload = this.#byType.get(type)
+    if (payload === undefined) return undefined
+    const end = payload.indexOf(0)
+    return payload.toString('utf8', 0, end < 0 ? payload.length : end)
+  }
+
+  nested(type: number): Attributes | undefined {
+    const payload = this.#byType.get(type)
+    return payload === undefined ? undefined : Attributes.parse(payload)
+  }
+}
+
+/** Writes structures and attributes one after another into a buffer that grows. Undefined values are left out. */
+export class MessageWriter {
+  #buffer = Buffer.alloc(256)
+  #length = 0
+
+  /**
+   * Appends `length` zero bytes and returns them, to be filled before anything else is written: for the fixed structure
+   * at the head of a message.
+   */
+  struct(length: number): Buffer {
+    const start = this.#reserve(aligned(length))
+    return this.#buffer.subarray(start, start + length)
+  }
+
+  bytes(type: number, value: Uint8Array | undefined): this {
+    if (value !== undefined) this.#payload(type, value.length).set(value)
+    return this
+  }
+
+  empty(type: number, present = true): this {
+    if (present) this.#payload(type, 0)
+    return this
+  }
+
+  u8(type: number, value: number | undefined): this {
+    if (value !== undefined) this.#payload(type, 1).writeUInt8(value)
+    return this
+  }
+
+  flag(type: number, value: boolean | undefined): this {
+    return this.u8(type, value === undefined ? undefined : Number(value))
+  }
+
+  u16(type: number, value: number | undefined): this {
+    if (value !== undefined) this.#payload(type, 2).writeUInt16LE(value)
+    return this
+  }
+
+  u16be(type: number, value: number | undefined): this {
+    if (value !== undefined) this.#payload(type, 2).writeUInt16BE(value)
+    return this
+  }
+
+  u32(type: number, value: number | undefined): this {
+    if (value !== undefined) this.#payload(type, 4).writeUInt32LE(value)
+    return this
+  }
+
+  u32be(type: number, value: number | undefined): this {
+    if (value !== undefined) this.#payload(type, 4).writeUInt32BE(value)
+    return this
+  }
+
+  /** NUL-terminated, as the kernel's NLA_STRING and NLA_NUL_STRING both take it. */
+  string(type: number, value: string | undefined): this {
+    return this.bytes(type, value === undefined ? undefined : Buffer.from(`${value}\0`))
+  }
+
+  /** A nest; `fill` writes its content with this writer. */
+  nest(type: number, fill: (writer: this) => void): this {
+    const start = this.#reserve(HEADER)
+    fill(this)
+    this.#header(start, type | NLA_F_NESTED, this.#length - start)
+    return this
+  }
+
+  finish(): Buffer {
+    return this.#buffer.subarray(0, this.#length)
+  }
+
+  #payload(type: number, length: number): Buffer {
+    const start = this.#reserve(aligned(HEADER + length))
+    this.#header(start, type, HEADER + length)
+    return this.#buffer.subarray(start + HEADER, start + HEADER + length)
+  }
+
+  #header(start: number, type: number, length: number): void {
+    if (length > 0xffff) throw new RangeError(`attribute ${type & NLA_TYPE_MASK} of ${length} bytes is too long`)
+    this.#buffer.writeUInt16LE(length, start)
+    this.#buffer.writeUInt16LE(type, start + 2)
+  }
+
+  #reserve(length: number): number {
+    const start = this.#length
+    if (start + length > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(2 * this.#buffer.length, start + length))
+      larger.set(this.#buffer.subarray(0, start))
+      this.#buffer = larger
+    }
+    this.#length = start + length
+    return start
+  }
+}
