@@ -1,0 +1,104 @@
+/** What one pass of the reconciler knows: whose work is held back, what failed, what was left to do at the end. */
+import { type NodePlan, type ResourceRef } from '../api/plan/node-plan.ts'
+import type { Remark, Step } from './ports.ts'
+import { keyOfRef, resourcesOf, type Failure, type Outcome } from './resource-state.ts'
+
+/** The key of what serves the node as a whole. */
+export const NODE = ''
+
+export function keyOf(step: { readonly for?: ResourceRef }): string {
+  return step.for === undefined ? NODE : keyOfRef(step.for)
+}
+
+export interface Finding {
+  readonly ref?: ResourceRef
+  readonly outcome: Outcome
+}
+
+export class Pass {
+  readonly plan: NodePlan
+  readonly #held: ReadonlySet<string>
+  readonly #refs = new Map<string, ResourceRef>()
+  readonly #failures = new Map<string, Failure>()
+  readonly #unsupported = new Map<string, string>()
+  readonly #waiting = new Map<string, string>()
+  readonly #left = new Map<string, Step[]>()
+  /** Why FRR cannot be asked. */
+  frrAway: string | undefined
+  /** Whether everything was looked at after the last change: only then may something be called ready. */
+  verified = false
+
+  /** `held`: keys of resources whose next try is in the future. */
+  constructor(plan: NodePlan, held: ReadonlySet<string>) {
+    this.plan = plan
+    this.#held = held
+    for (const ref of resourcesOf(plan)) this.#refs.set(keyOfRef(ref), ref)
+  }
+
+  /** The steps whose resource has neither failed in this pass nor waits for its next try. */
+  allowed<S extends Step>(steps: readonly S[]): S[] {
+    return steps.filter((step) => !this.#held.has(keyOf(step)) && !this.#failures.has(keyOf(step)))
+  }
+
+  /** The first failure of a resource is the one that is told. */
+  fail(failures: readonly Failure[]): void {
+    for (const failure of failures) {
+      const key = keyOf(failure)
+      if (failure.for !== undefined) this.#refs.set(key, failure.for)
+      if (!this.#failures.has(key)) this.#failures.set(key, failure)
+    }
+  }
+
+  get nodeFailed(): boolean {
+    return this.#failures.has(NODE)
+  }
+
+  /** Replaces what was left by what an observation shows now. */
+  left(steps: readonly Step[]): void {
+    this.#left.clear()
+    for (const step of steps) {
+      const key = keyOf(step)
+      if (step.for !== undefined) this.#refs.set(key, step.for)
+      this.#left.set(key, [...(this.#left.get(key) ?? []), step])
+    }
+  }
+
+  unsupported(remarks: readonly Remark[]): void {
+    for (const remark of remarks) this.#unsupported.set(keyOf(remark), remark.message)
+  }
+
+  waiting(remarks: readonly Remark[]): void {
+    for (const remark of remarks) this.#waiting.set(keyOf(remark), remark.message)
+  }
+
+  /** What became of the resources. Those not in it stay as they were: held ones with work left, all when not verified. */
+  findings(): Map<string, Finding> {
+    const findings = new Map<string, Finding>()
+    for (const key of [NODE, ...this.#refs.keys()]) {
+      const outcome = this.#outcome(key)
+      const ref = this.#refs.get(key)
+      if (outcome !== undefined) findings.set(key, { ...(ref === undefined ? {} : { ref }), outcome })
+    }
+    return findings
+  }
+
+  #outcome(key: string): Outcome | undefined {
+    const failure = this.#failures.get(key)
+    const left = this.#left.get(key) ?? []
+    if (this.#held.has(key) && (failure !== undefined || left.length > 0)) return undefined
+    if (failure !== undefined) {
+      return { type: 'failed', reason: failure.reason, message: failure.message, permanent: failure.permanent }
+    }
+    const unsupported = this.#unsupported.get(key)
+    if (unsupported !== undefined) return { type: 'unsupported', message: unsupported }
+    if (this.frrAway !== undefined && key !== NODE) return { type: 'waiting', message: `FRR is away: ${this.frrAway}` }
+    const [first] = left
+    if (first !== undefined) {
+      const message = `${left.length} differences stay after they were applied, the first: ${first.text}`
+      return { type: 'failed', reason: 'NotConverging', message, permanent: false }
+    }
+    const waiting = this.#waiting.get(key)
+    if (waiting !== undefined) return { type: 'waiting', message: waiting }
+    return this.verified ? { type: 'ready' } : undefined
+  }
+}

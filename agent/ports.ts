@@ -1,0 +1,58 @@
+/** What the reconciler needs of the kernel and of FRR: small interfaces, kept at their consumer. */
+import type { NodePlan, ResourceRef } from '../api/plan/node-plan.ts'
+import type { Failure } from './resource-state.ts'
+
+/** One thing to do: a kernel operation or an FRR command. */
+export interface Step {
+  /** The resource it serves; absent when it serves the node as a whole. */
+  readonly for?: ResourceRef
+  /** In words, for the log; holds no secret. */
+  readonly text: string
+}
+
+/** What keeps a resource from being Ready though nothing is left to do here. */
+export interface Remark {
+  readonly for: ResourceRef
+  readonly message: string
+}
+
+export interface KernelDifferences<Op extends Step> {
+  readonly create: readonly Op[]
+  readonly raise: readonly Op[]
+  readonly remove: readonly Op[]
+  /** What stands in the way, seen without trying: a name that is taken, a NIC that is not there. */
+  readonly failures: readonly Failure[]
+}
+
+export interface KernelPort<Op extends Step> {
+  /** Reads what the kernel has and compares it with the plan; writes nothing. */
+  differences(plan: NodePlan): Promise<KernelDifferences<Op>>
+  /** Does the operations in order; one that fails does not keep those of other resources from being done. */
+  apply(operations: readonly Op[]): Promise<readonly Failure[]>
+  /** Netlink, sysctl and namespace writes since the start. */
+  readonly writes: number
+}
+
+export interface FrrDifferences<C extends Step> {
+  readonly commands: readonly C[]
+  /** What this FRR cannot do. */
+  readonly unsupported: readonly Remark[]
+}
+
+export interface FrrPort<C extends Step> {
+  /** Reads FRR's configuration and compares it with the plan. @throws FrrAwayError */
+  differences(plan: NodePlan): Promise<FrrDifferences<C>>
+  /** Enters the commands; undoes what belongs to a refused one. @throws FrrAwayError */
+  apply(commands: readonly C[]): Promise<readonly Failure[]>
+  /** Waits, for a bounded time, until zebra has taken up the VNIs of the plan: links may be raised then. */
+  settle(plan: NodePlan, signal: AbortSignal): Promise<void>
+  /** What FRR does not know yet though it is configured: VNIs without a device or a VRF. @throws FrrAwayError */
+  missing(plan: NodePlan): Promise<readonly Remark[]>
+  /** Configuration lines sent since the start. */
+  readonly commands: number
+}
+
+/** FRR cannot be asked at the moment: a state to report, not a failure of a resource. */
+export class FrrAwayError extends Error {
+  readonly code = 'FRR_AWAY'
+}

@@ -1,0 +1,328 @@
+import test from 'ava'
+import type { NodePlan, ResourceRef, SegmentPlan } from '../api/plan/node-plan.ts'
+import { createLog } from './log.ts'
+import { FrrAwayError, type FrrPort, type KernelPort, type Remark, type Step } from './ports.ts'
+import { Reconciler } from './reconciler.ts'
+import { keyOfRef, resourcesOf, type Failure } from './resource-state.ts'
+
+interface Item extends Step {
+  readonly name: string
+  readonly gone?: boolean
+}
+
+/**
+ * A node on which every resource wants one link (made in `create`), one FRR block and one veth (made in `raise`).
+ * `did` is everything that was done, in order; what is in `refuse` fails; what is in `lazy` does nothing.
+ */
+class World {
+  readonly did: string[] = []
+  readonly have = new Set<string>()
+  readonly refuse = new Set<string>()
+  readonly lazy = new Set<string>()
+  readonly taken: Failure[] = []
+  unknown: Remark[] = []
+  frrAway = false
+  observations = 0
+  kernelBroken = false
+
+  readonly kernel: KernelPort<Item> & { writes: number } = {
+    differences: async (plan) => {
+      this.observations++
+      if (this.kernelBroken) throw new Error('netlink is broken')
+      const gone = this.#gone(plan, ['link', 'veth'])
+      return { create: this.#lack(plan, 'link'), raise: this.#lack(plan, 'veth'), remove: gone, failures: this.taken }
+    },
+    apply: async (items) => {
+      this.kernel.writes += items.length
+      return this.#make(items)
+    },
+    writes: 0,
+  }
+
+  readonly frr: FrrPort<Item> & { commands: number } = {
+    differences: async (plan) => {
+      this.#askFrr()
+      return { commands: [...this.#gone(plan, ['frr']), ...this.#lack(plan, 'frr')], unsupported: [] }
+    },
+    apply: async (items) => {
+      this.#askFrr()
+      this.frr.commands += items.length
+      return this.#make(items)
+    },
+    settle: async () => {
+      this.did.push('settle')
+    },
+    missing: async () => {
+      this.#askFrr()
+      return this.unknown
+    },
+    commands: 0,
+  }
+
+  #item(kind: string, ref: ResourceRef): Item {
+    return { name: `${kind} ${ref.name}`, text: `add ${kind} ${ref.name}`, for: ref }
+  }
+
+  #lack(plan: NodePlan, kind: string): Item[] {
+    return resourcesOf(plan)
+      .map((ref) => this.#item(kind, ref))
+      .filter((item) => !this.have.has(item.name))
+  }
+
+  #gone(plan: NodePlan, kinds: readonly string[]): Item[] {
+    const wanted = new Set(resourcesOf(plan).map((ref) => ref.name))
+    return [...this.have].flatMap((name) => {
+      const [kind = '', resource = ''] = name.split(' ')
+      if (!kinds.includes(kind) || wanted.has(resource)) return []
+      const ref: ResourceRef = { kind: 'L2VNI', name: resource }
+      return [{ name, gone: true, text: `delete ${name}`, ...(kind === 'frr' ? {} : { for: ref }) }]
+    })
+  }
+
+  #make(items: readonly Item[]): Failure[] {
+    return items.flatMap((item) => {
+      this.did.push(item.text)
+      if (this.refuse.has(item.name)) {
+        return [{ ...(item.for ? { for: item.for } : {}), reason: 'Refused', message: item.text, permanent: false }]
+      }
+      if (this.lazy.has(item.name)) return []
+      if (item.gone) this.have.delete(item.name)
+      else this.have.add(item.name)
+      return []
+    })
+  }
+
+  #askFrr(): void {
+    if (this.frrAway) throw new FrrAwayError('nobody listens')
+  }
+}
+
+function segment(name: string): SegmentPlan {
+  return {
+    for: { kind: 'L2VNI', name },
+    vni: 1,
+    gateways: [],
+    gatewayMAC: '',
+    suppressARP: true,
+    importTargets: [],
+    exportTargets: [],
+  }
+}
+
+function setup(...names: string[]) {
+  const world = new World()
+  const lines: string[] = []
+  const time = { now: 1_000_000 }
+  const log = createLog({
+    level: 'info',
+    format: 'kv',
+    write: (line) => lines.push(line),
+    now: () => new Date(time.now),
+  })
+  const clock = { now: () => time.now, random: () => 0 }
+  const reconciler = new Reconciler(world.kernel, world.frr, log, clock)
+  const want = (...wanted: string[]): void =>
+    reconciler.want({
+      plan: { node: 'n', vrfs: [], segments: wanted.map(segment) },
+      revision: wanted.join('+'),
+      refused: [],
+      from: 'configuration',
+    })
+  want(...names)
+  const pass = (reason = 'test'): Promise<void> => reconciler.pass([reason], new AbortController().signal)
+  const states = (): Record<string, string> =>
+    Object.fromEntries(reconciler.resources.map(({ ref, state }) => [keyOfRef(ref), state.state]))
+  return { world, reconciler, want, pass, states, lines, time }
+}
+
+test('links are made, then FRR is told and has settled, then veths are raised', async (t) => {
+  const { world, pass, states } = setup('a')
+  await pass()
+  t.deepEqual(world.did, ['add link a', 'add frr a', 'settle', 'add veth a'])
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready' })
+})
+
+test('FRR lets go before links are deleted', async (t) => {
+  const { world, pass, want, states } = setup('a')
+  await pass()
+  world.did.length = 0
+  want()
+  await pass()
+  t.deepEqual(world.did, ['delete frr a', 'settle', 'delete link a', 'delete veth a'])
+  t.deepEqual(states(), {})
+})
+
+test('a pass over what is already so does and says nothing', async (t) => {
+  const { world, pass, lines, reconciler } = setup('a', 'b')
+  await pass()
+  const [did, said, observations] = [world.did.length, lines.length, world.observations]
+  await pass('netlink')
+  t.is(world.did.length, did)
+  t.is(lines.length, said)
+  t.is(world.observations, observations + 1)
+  t.like(reconciler.lastPass, { netlinkWrites: 0, frrCommands: 0, reasons: ['netlink'] })
+  t.is(reconciler.dueMs(), undefined)
+})
+
+test('an agent that comes back adopts what is there', async (t) => {
+  const { world, pass } = setup('a')
+  await pass()
+  const second = new Reconciler(
+    world.kernel,
+    world.frr,
+    createLog({ level: 'info', format: 'kv', write: () => {}, now: () => new Date() }),
+    {
+      now: () => 0,
+      random: () => 0,
+    },
+  )
+  second.want({
+    plan: { node: 'n', vrfs: [], segments: [segment('a')] },
+    revision: 'a',
+    refused: [],
+    from: 'configuration',
+  })
+  const did = world.did.length
+  await second.pass(['start'], new AbortController().signal)
+  t.is(world.did.length, did)
+  t.is(second.appliedRevision, 'a')
+})
+
+test('a resource that fails ends its own work and no other', async (t) => {
+  const { world, pass, states } = setup('a', 'b')
+  world.refuse.add('link a')
+  await pass()
+  t.deepEqual(states(), { 'L2VNI/a': 'Failed', 'L2VNI/b': 'Ready' })
+  t.false(world.did.includes('add frr a'))
+  t.false(world.did.includes('add veth a'))
+})
+
+test('a line that FRR refuses keeps that resource down, no other', async (t) => {
+  const { world, pass, states } = setup('a', 'b')
+  world.refuse.add('frr a')
+  await pass()
+  t.deepEqual(states(), { 'L2VNI/a': 'Failed', 'L2VNI/b': 'Ready' })
+  t.false(world.did.includes('add veth a'))
+})
+
+test('a failure waits for its next try, whatever wakes the reconciler', async (t) => {
+  const { world, pass, states, time, reconciler } = setup('a')
+  world.refuse.add('link a')
+  await pass()
+  const tries = (): number => world.did.filter((text) => text === 'add link a').length
+  t.is(tries(), 1)
+  t.is(reconciler.dueMs(), 1000)
+  for (let wakes = 0; wakes < 5; wakes++) await pass('netlink')
+  t.is(tries(), 1)
+  time.now += 1000
+  await pass('retry')
+  t.is(tries(), 2)
+  t.is(reconciler.dueMs(), 2000)
+  world.refuse.clear()
+  time.now += 2000
+  await pass('retry')
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready' })
+})
+
+test('a failure that was repaired by someone else is ready without a try', async (t) => {
+  const { world, pass, states } = setup('a')
+  world.refuse.add('link a')
+  await pass()
+  for (const kind of ['link', 'frr', 'veth']) world.have.add(`${kind} a`)
+  await pass('netlink')
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready' })
+})
+
+test('another plan tries again at once', async (t) => {
+  const { world, pass, want, states } = setup('a')
+  world.refuse.add('link a')
+  await pass()
+  world.refuse.clear()
+  want('a', 'b')
+  await pass('source')
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready', 'L2VNI/b': 'Ready' })
+})
+
+test('a name that is taken fails its resource without a write for it', async (t) => {
+  const { world, pass, states, reconciler } = setup('a', 'b')
+  world.taken.push({
+    for: { kind: 'L2VNI', name: 'a' },
+    reason: 'NameTaken',
+    message: 'br1 is not ours',
+    permanent: true,
+  })
+  await pass()
+  t.deepEqual(states(), { 'L2VNI/a': 'Failed', 'L2VNI/b': 'Ready' })
+  t.false(world.did.some((text) => text.endsWith(' a')))
+  t.is(reconciler.dueMs(), 300_000)
+  world.taken.length = 0
+  for (const kind of ['link', 'frr', 'veth']) world.have.add(`${kind} a`)
+  await pass('netlink')
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready', 'L2VNI/b': 'Ready' })
+})
+
+test('while FRR is away the kernel is worked on, but nothing is removed under it', async (t) => {
+  const { world, pass, want, states, reconciler } = setup('old')
+  await pass()
+  world.did.length = 0
+  world.frrAway = true
+  want('new')
+  await pass()
+  t.deepEqual(world.did, ['add link new', 'add veth new'])
+  t.is(states()['L2VNI/new'], 'Applying')
+  t.is(reconciler.frrAway, 'nobody listens')
+  world.frrAway = false
+  await pass('frr')
+  t.deepEqual(states(), { 'L2VNI/new': 'Ready' })
+  t.false(world.have.has('link old'))
+})
+
+test('what does not stay applied is reported, not applied for ever', async (t) => {
+  const { world, pass, states } = setup('a')
+  world.lazy.add('frr a')
+  await pass()
+  t.deepEqual(states(), { 'L2VNI/a': 'Failed' })
+  const tries = world.did.filter((text) => text === 'add frr a').length
+  await pass('netlink')
+  t.is(world.did.filter((text) => text === 'add frr a').length, tries)
+})
+
+test('a resource is not ready before FRR knows its VNI', async (t) => {
+  const { world, pass, states, reconciler, time } = setup('a')
+  world.unknown = [{ for: { kind: 'L2VNI', name: 'a' }, message: 'zebra does not know VNI 1' }]
+  await pass()
+  t.deepEqual(states(), { 'L2VNI/a': 'Applying' })
+  t.is(reconciler.dueMs(), 500)
+  time.now += 8000
+  t.is(reconciler.dueMs(), 8000)
+  world.unknown = []
+  await pass('look')
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready' })
+})
+
+test('a pass that breaks down calls nothing ready and says why', async (t) => {
+  const { world, pass, states, reconciler } = setup('a')
+  world.kernelBroken = true
+  await pass()
+  t.deepEqual(states(), { 'L2VNI/a': 'Pending' })
+  t.like(reconciler.nodeState, { state: 'Failed', message: 'netlink is broken' })
+  world.kernelBroken = false
+  await pass('retry')
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready' })
+  t.is(reconciler.nodeState, undefined)
+})
+
+test('without a plan nothing is looked at', async (t) => {
+  const { world } = setup()
+  const reconciler = new Reconciler(
+    world.kernel,
+    world.frr,
+    createLog({ level: 'info', format: 'kv', write: () => {}, now: () => new Date() }),
+    {
+      now: () => 0,
+      random: () => 0,
+    },
+  )
+  await reconciler.pass(['start'], new AbortController().signal)
+  t.is(world.observations, 0)
+})
