@@ -42,23 +42,26 @@ export interface NetlinkOptions {
   readonly netns?: string | undefined
   /** @default NETLINK_ROUTE */
   readonly protocol?: number | undefined
+  /** Room for a datagram to begin with; it grows when one is longer. @default 64 KiB */
+  readonly receiveBytes?: number | undefined
 }
 
 export class Netlink implements Disposable {
   /** State-changing requests sent so far: a reconciler that found nothing to do has sent none. */
   writes = 0
   readonly #fd: number
-  #buffer = Buffer.allocUnsafe(64 << 10)
+  #buffer: Buffer
   #sequence = 0
   #closed = false
 
-  private constructor(fd: number) {
+  private constructor(fd: number, receiveBytes: number) {
     this.#fd = fd
+    this.#buffer = Buffer.allocUnsafe(receiveBytes)
   }
 
   /** Throws errors like node:fs does: ENOENT for a namespace that is not there, EPERM without CAP_NET_ADMIN. */
   static open(options: NetlinkOptions = {}): Netlink {
-    return new Netlink(openSocket(options))
+    return new Netlink(openSocket(options), options.receiveBytes ?? 64 << 10)
   }
 
   /** Sends one request: returns its replies (none for a change). Throws NetlinkError. */
@@ -97,23 +100,13 @@ export class Netlink implements Disposable {
    */
   dump(request: Request): Message[] {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
-      const sequence = ++this.#sequence
-      this.#send(encode(request, sequence, NLM_F_REQUEST | NLM_F_DUMP), request)
-      const found: Message[] = []
-      let interrupted = false
-      let refusal: NetlinkError | undefined
-      for (let done = false; !done;) {
-        for (const message of this.#receive(request)) {
-          if (message.sequence !== sequence) continue
-          if (message.flags & NLM_F_DUMP_INTR) interrupted = true
-          if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
-            refusal = failure(message, request)
-            done = true
-          } else found.push(message)
-        }
+      try {
+        const found = this.#dumpOnce(request)
+        if (found !== undefined) return found
+      } catch (error) {
+        this.#drain()
+        throw error
       }
-      if (refusal !== undefined && refusal.errno !== EINTR) throw refusal
-      if (!interrupted && refusal === undefined) return found
     }
     throw new NetlinkError(EINTR, { asked: request.asked, extack: `interrupted by changes ${DUMP_ATTEMPTS} times` })
   }
@@ -129,12 +122,43 @@ export class Netlink implements Disposable {
     this.close()
   }
 
+  /** Undefined when it was interrupted by a change, or a message was longer than the buffer, which has grown then. */
+  #dumpOnce(request: Request): Message[] | undefined {
+    const sequence = ++this.#sequence
+    this.#send(encode(request, sequence, NLM_F_REQUEST | NLM_F_DUMP), request)
+    const found: Message[] = []
+    let whole = true
+    for (;;) {
+      const datagram = this.#receive(request)
+      if (datagram === undefined) {
+        this.#drain()
+        return undefined
+      }
+      for (const message of datagram) {
+        if (message.sequence !== sequence) continue
+        if (message.flags & NLM_F_DUMP_INTR) whole = false
+        if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
+          const refusal = failure(message, request)
+          if (refusal !== undefined && refusal.errno !== EINTR) throw refusal
+          return whole && refusal === undefined ? found : undefined
+        }
+        found.push(message)
+      }
+    }
+  }
+
   /** Sends the encoded requests, numbered from `first`, and collects until each is acknowledged. */
   #exchange(requests: readonly Request[], first: number, bytes: Buffer): (Message[] | NetlinkError)[] {
     const results: (Message[] | NetlinkError)[] = requests.map(() => [])
     this.#send(bytes, requests[0])
     for (let open = requests.length; open > 0;) {
-      for (const message of this.#receive(requests[0])) {
+      const datagram = this.#receive(requests[0])
+      if (datagram === undefined) {
+        this.#drain()
+        if (requests.every(({ type }) => isRead(type))) return this.batch(requests)
+        throw new NetlinkError(EIO, { asked: asked(requests[0]), extack: 'an answer was too long' })
+      }
+      for (const message of datagram) {
         const index = message.sequence - first
         const request = requests[index]
         const result = results[index]
@@ -156,8 +180,8 @@ export class Netlink implements Disposable {
     }
   }
 
-  /** The next datagram's messages, with bodies of their own. */
-  #receive(request: Request | undefined): Message[] {
+  /** The next datagram's messages, with bodies of their own; undefined when it was cut, after making room for the next. */
+  #receive(request: Request | undefined): Message[] | undefined {
     let length: number
     try {
       length = addon().receive(this.#fd, this.#buffer)
@@ -166,16 +190,19 @@ export class Netlink implements Disposable {
     }
     if (length === 0) throw new NetlinkError(EIO, { asked: asked(request), extack: 'the kernel did not answer' })
     if (length > this.#buffer.length) {
-      const had = this.#buffer.length
       this.#buffer = Buffer.allocUnsafe(length * 2)
-      this.#drain()
-      throw new NetlinkError(EIO, { asked: asked(request), extack: `an answer of ${length} bytes did not fit ${had}` })
+      return undefined
     }
     return [...messages(Buffer.from(this.#buffer.subarray(0, length)))]
   }
 
+  /** Reads what is left of an exchange to its end: a dump that is not would keep the next one from starting. */
   #drain(): void {
-    while (addon().receive(this.#fd, this.#buffer) > 0);
+    try {
+      while (addon().receive(this.#fd, this.#buffer) > 0);
+    } catch {
+      // The error that led here is the one to tell.
+    }
   }
 }
 
