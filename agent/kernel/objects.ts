@@ -18,10 +18,10 @@ interface LinkCommon extends Owned {
   readonly name: string
   readonly mtu?: number
   readonly mac?: string
-  /** Name of the bridge or VRF it is enslaved to, in the same namespace. */
+  /** Name of the bridge or VRF it is enslaved to, in the same namespace; absent: to none (by nodeleaf). */
   readonly master?: string
   readonly up: boolean
-  /** `none` for devices that must carry no link-local address (kernel: IFLA_INET6_ADDR_GEN_MODE). */
+  /** `none` for devices that must make no link-local address (kernel: IFLA_INET6_ADDR_GEN_MODE). */
   readonly addrGenMode?: 'eui64' | 'none'
 }
 
@@ -29,7 +29,11 @@ export type LinkObject = LinkCommon &
   (
     | { readonly kind: 'dummy' }
     | { readonly kind: 'vrf'; readonly table: number }
-    | { readonly kind: 'bridge'; readonly vlanFiltering: boolean }
+    | {
+        readonly kind: 'bridge'
+        /** Absent: as the kernel has it. */
+        readonly mcastSnooping?: boolean
+      }
     | {
         readonly kind: 'vxlan'
         readonly vni: number
@@ -37,13 +41,14 @@ export type LinkObject = LinkCommon &
         readonly port: number
         readonly bridgePort: BridgePort
       }
+    /** The end in the router's namespace makes the pair; the other is then configured. */
     | {
         readonly kind: 'veth'
         readonly peer: { readonly namespace: Namespace; readonly name: string }
         readonly bridgePort?: BridgePort
       }
-    /** An 802.1Q sub-interface of `parent`. */
-    | { readonly kind: 'vlan'; readonly parent: string; readonly id: number }
+    /** `lo` of the router: always there, only brought up. */
+    | { readonly kind: 'loopback' }
     /** A NIC that was moved into the router; never created or deleted, only brought and given back. */
     | { readonly kind: 'nic' }
   )
@@ -59,9 +64,11 @@ export interface AddressObject extends Owned {
   readonly link: string
   /** With prefix length, canonical text: `192.169.10.1/24`. */
   readonly address: string
-  readonly noPrefixRoute?: boolean
+  /** Other end of a point-to-point link. */
+  readonly peer?: string
+  readonly noPrefixRoute: boolean
   /** Skip duplicate address detection (anycast gateways, VTEPs). IPv6 only. */
-  readonly noDad?: boolean
+  readonly noDad: boolean
 }
 
 export interface RouteObject extends Owned {
@@ -85,14 +92,24 @@ export interface SysctlObject extends Owned {
   readonly value: string
   /** Why it is needed; shown by `nodeleaf plan --kernel`. */
   readonly reason: string
+  /** Kernels without it do without it. */
+  readonly optional: boolean
 }
 
 export type KernelObject = LinkObject | AddressObject | RouteObject | SysctlObject
 
+/** A NIC as it was before it moved into the router. */
+export interface NicFacts {
+  readonly mtu: number
+  /** What it carries in the router too: its addresses, and its routes through gateways but for default ones. */
+  readonly addresses: readonly Pick<AddressObject, 'address' | 'peer' | 'noPrefixRoute'>[]
+  readonly routes: readonly { readonly destination: string; readonly metric: number; readonly gateway: string }[]
+}
+
 /** What `desired` must know of the machine beside the plan. */
 export interface MachineFacts {
-  /** MTU of the NICs by name, as recorded before they moved; a NIC that is not there is absent. */
-  readonly nicMTU: Readonly<Record<string, number>>
+  /** By name; a NIC that is not there is absent. `{ nics: {} }` will do to show a plan. */
+  readonly nics: Readonly<Record<string, NicFacts>>
 }
 
 /** When an operation runs relative to FRR's configuration (order that FRR survives). */
@@ -103,3 +120,21 @@ export type Stage =
   | 'raise'
   /** After FRR has let go: deletions. */
   | 'remove'
+
+export function keyOf(object: KernelObject): string {
+  const { type, namespace } = object
+  switch (object.type) {
+    case 'link':
+      return `${type} ${namespace} ${object.name}`
+    case 'address':
+      return `${type} ${namespace} ${object.link} ${object.address}`
+    case 'route':
+      return `${type} ${namespace} ${object.table} ${object.destination} ${object.metric}`
+    case 'sysctl':
+      return `${type} ${namespace} ${object.path}`
+  }
+}
+
+export function linkKey(namespace: Namespace, name: string): string {
+  return `link ${namespace} ${name}`
+}

@@ -1,0 +1,219 @@
+/**
+ * What the kernel should hold for a plan: links, addresses, routes and sysctls of the router, and the host's ends.
+ *
+ * Pure. The objects come in an order a reader can follow; `diff` makes the order of work.
+ */
+import type { HostSessionPlan, NodePlan, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
+import { overlayMTU, underlayMTU } from './mtu.ts'
+import { PASSTHROUGH_ENDS, vethNames, VTEP_LINK, type Ends } from './names.ts'
+import type { AddressObject, KernelObject, LinkObject, MachineFacts, RouteObject } from './objects.ts'
+import { ipBytes, ipText } from './netlink/inet.ts'
+import { perVni } from './shape/per-vni.ts'
+import { routerSysctls } from './sysctls.ts'
+
+const MAIN_TABLE = 254
+/** Distance 255 in the top byte, as zebra reads it: last of all, so any other default route wins. */
+const LAST_RESORT_METRIC = 4278198272
+/** What the kernel gives an IPv6 route that names none. */
+const IPV6_METRIC = 1024
+
+/** The plan's router as the kernel should have it; empty when the plan has none. */
+export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObject[] {
+  const { router, vrfs, segments, passthrough } = plan
+  if (router === undefined) return []
+  return merged([
+    ...routerSysctls(router.for),
+    ...underlay(router, facts),
+    ...vrfs.flatMap((vrf) => vrfObjects(vrf, router, facts)),
+    ...segments.flatMap((segment) => segmentObjects(segment, router, facts)),
+    ...(passthrough === undefined
+      ? []
+      : session(passthrough, PASSTHROUGH_ENDS, underlayMTU(router, facts), { table: MAIN_TABLE })),
+  ])
+}
+
+function underlay(router: RouterPlan, facts: MachineFacts): KernelObject[] {
+  const own = { namespace: 'router', for: router.for } as const
+  const nics = router.interfaces.flatMap((name): KernelObject[] => {
+    const nic = facts.nics[name]
+    const mtu = router.mtu ?? nic?.mtu
+    return [
+      { type: 'link', kind: 'nic', name, ...(mtu === undefined ? {} : { mtu }), up: true, ...own },
+      ...(nic?.addresses ?? []).map((given): AddressObject => ({
+        type: 'address',
+        link: name,
+        noDad: false,
+        ...given,
+        ...own,
+      })),
+      ...(nic?.routes ?? []).map(({ gateway, ...route }): RouteObject => ({
+        type: 'route',
+        table: MAIN_TABLE,
+        ...route,
+        target: { type: 'via', gateway, link: name },
+        ...own,
+      })),
+    ]
+  })
+  const vteps = router.vteps.map((vtep) => address('router', VTEP_LINK, `${vtep}/${isIPv6(vtep) ? 128 : 32}`, router))
+  return [
+    { type: 'link', kind: 'loopback', name: 'lo', up: true, ...own },
+    ...nics,
+    ...(vteps.length === 0
+      ? []
+      : [{ type: 'link', kind: 'dummy', name: VTEP_LINK, up: true, addrGenMode: 'none', ...own } as const]),
+    ...vteps,
+  ]
+}
+
+function vrfObjects(vrf: VrfPlan, router: RouterPlan, facts: MachineFacts): KernelObject[] {
+  const { l3vni, hostSession, name, table } = vrf
+  const [local] = router.vteps
+  const mtu = l3vni?.mtu ?? overlayMTU(router, facts)
+  // VRFs are closed: what is not found here must not be looked up in the underlay's table (vrf.rst, "unreachable").
+  const closing = ['0.0.0.0/0', '::/0'].map((destination): RouteObject => ({
+    type: 'route',
+    namespace: 'router',
+    table,
+    destination,
+    metric: LAST_RESORT_METRIC,
+    target: { type: 'unreachable' },
+    for: vrf.for,
+  }))
+  return [
+    { type: 'link', namespace: 'router', kind: 'vrf', name, table, up: true, for: vrf.for },
+    ...closing,
+    ...(l3vni === undefined || local === undefined
+      ? []
+      : perVni({
+          for: vrf.for,
+          vni: l3vni.vni,
+          local,
+          mtu,
+          vrf: name,
+          // The router's MAC in type-5 routes is the one zebra finds on the L3VNI's bridge (RFC 9135 section 3.1).
+          mac: router.routerMAC,
+          suppressARP: true,
+        })),
+    ...(hostSession === undefined || l3vni === undefined
+      ? []
+      : session(hostSession, vethNames(l3vni.vni), mtu, { table, master: name })),
+  ]
+}
+
+/** A veth with a BGP session on it. The route to the host's own address is what BGP announces it by. */
+function session(
+  plan: HostSessionPlan,
+  ends: Ends,
+  mtu: number,
+  vrf: { table: number; master?: string },
+): KernelObject[] {
+  const { master, table } = vrf
+  return [
+    ...veth(plan, ends, mtu, master === undefined ? {} : { master }, {}),
+    ...plan.routerAddresses.map((own) => address('router', ends.router, own, plan)),
+    ...plan.hostAddresses.map((own) => address('host', ends.host, own, plan)),
+    ...plan.hostAddresses.map((own): RouteObject => {
+      const [host = own] = own.split('/')
+      return {
+        type: 'route',
+        namespace: 'router',
+        table,
+        destination: isIPv6(host) ? `${host}/128` : `${host}/32`,
+        metric: isIPv6(host) ? IPV6_METRIC : 0,
+        target: { type: 'link', link: ends.router },
+        for: plan.for,
+      }
+    }),
+  ]
+}
+
+function segmentObjects(segment: SegmentPlan, router: RouterPlan, facts: MachineFacts): KernelObject[] {
+  const { vni, vrf, gateways, gatewayMAC, hostMaster, suppressARP } = segment
+  const [local] = router.vteps
+  if (local === undefined) return []
+  const mtu = segment.mtu ?? overlayMTU(router, facts)
+  const overlay = perVni({
+    for: segment.for,
+    vni,
+    local,
+    mtu,
+    ...(vrf === undefined ? {} : { vrf }),
+    ...(gateways.length === 0 ? {} : { mac: gatewayMAC }),
+    suppressARP,
+  })
+  const bridge = overlay.find((link) => link.kind === 'bridge')?.name ?? ''
+  const port = { master: bridge, addrGenMode: 'none', bridgePort: { learning: true, neighSuppress: false } } as const
+  const plugged = hostMaster?.type === 'LinuxBridge' ? { master: hostMaster.name } : {}
+  const linkLocal = gateways.some(isIPv6) ? [`${linkLocalOf(gatewayMAC)}/64`] : []
+  return [
+    ...overlay,
+    ...[...gateways, ...linkLocal].map((gateway) => address('router', bridge, gateway, segment)),
+    ...veth(segment, vethNames(vni), mtu, port, plugged),
+    ...(hostMaster?.type === 'LinuxBridge' && hostMaster.autoCreate
+      ? [
+          {
+            type: 'link',
+            namespace: 'host',
+            kind: 'bridge',
+            name: hostMaster.name,
+            mtu,
+            up: true,
+            for: segment.for,
+          } as const,
+        ]
+      : []),
+  ]
+}
+
+type Extra = Pick<LinkObject, 'master' | 'addrGenMode'> & Pick<Extract<LinkObject, { kind: 'veth' }>, 'bridgePort'>
+
+function veth(plan: Pick<VrfPlan, 'for'>, ends: Ends, mtu: number, atRouter: Extra, atHost: Extra): LinkObject[] {
+  const common = { type: 'link', kind: 'veth', mtu, up: true, for: plan.for } as const
+  return [
+    { ...common, namespace: 'router', name: ends.router, peer: { namespace: 'host', name: ends.host }, ...atRouter },
+    { ...common, namespace: 'host', name: ends.host, peer: { namespace: 'router', name: ends.router }, ...atHost },
+  ]
+}
+
+/** Nobody else can have these addresses on their links, so IPv6 need not wait for duplicate address detection. */
+function address(
+  namespace: AddressObject['namespace'],
+  link: string,
+  own: string,
+  plan: Pick<VrfPlan, 'for'>,
+): AddressObject {
+  return { type: 'address', namespace, link, address: own, noPrefixRoute: false, noDad: isIPv6(own), for: plan.for }
+}
+
+/** Modified EUI-64 (RFC 4291 appendix A). */
+function linkLocalOf(mac: string): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((byte) => parseInt(byte, 16))
+  const words = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f]
+  return ipText(ipBytes(`fe80::${words.map((word) => word.toString(16)).join(':')}`))
+}
+
+function isIPv6(text: string): boolean {
+  return text.includes(':')
+}
+
+/** Two segments may name one host bridge: the first makes it, and what fits through it is the smaller of the two. */
+function merged(objects: readonly KernelObject[]): KernelObject[] {
+  const byName = new Map<string, LinkObject>()
+  const result: KernelObject[] = []
+  for (const object of objects) {
+    if (object.type === 'link' && object.kind === 'bridge' && object.namespace === 'host') {
+      const earlier = byName.get(object.name)
+      if (earlier !== undefined) {
+        const mtu = Math.min(earlier.mtu ?? Infinity, object.mtu ?? Infinity)
+        const both = { ...earlier, ...(Number.isFinite(mtu) ? { mtu } : {}) }
+        byName.set(object.name, both)
+        result[result.indexOf(earlier)] = both
+        continue
+      }
+      byName.set(object.name, object)
+    }
+    result.push(object)
+  }
+  return result
+}
