@@ -47,7 +47,8 @@ export function fingerprint(path: string): string {
   }
 }
 
-function version(path: string): string {
+/** One string that differs when the file does; never throws for a file that is gone. */
+export function version(path: string): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
   return stat === undefined ? 'gone' : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.mode}`
 }

@@ -6,20 +6,11 @@
  * synced, so a crash at any point leaves one of the two whole. Mode 0600: plans hold BGP passwords.
  */
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NodePlan } from '../../api/plan/node-plan.ts'
-import type { Refusal } from './planned.ts'
+import type { Violation } from '../../api/rules/violation.ts'
+import { commit, stage } from './durable.ts'
 
 const FORMAT = 'nodeleaf-last-good 1'
 const CURRENT = 'last-good'
@@ -29,7 +20,7 @@ export interface LastGood {
   readonly revision: string
   readonly plan: NodePlan
   /** What was not taken into the plan, and why. */
-  readonly refused: readonly Refusal[]
+  readonly refused: readonly Violation[]
   /** The last good text of every configuration file, by file name: what a file that is bad at boot falls back to. */
   readonly files: Readonly<Record<string, string>>
 }
@@ -70,11 +61,10 @@ export function saveLastGood(directory: string, value: LastGood): void {
   const [current, previous] = [join(directory, CURRENT), join(directory, PREVIOUS)]
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    writeSynced(`${current}.new`, encode(value))
+    stage(current, encode(value))
     rmSync(`${previous}.new`, { force: true })
     if (linked(current, `${previous}.new`)) renameSync(`${previous}.new`, previous)
-    renameSync(`${current}.new`, current)
-    syncDirectory(directory)
+    commit(current)
   } catch (error) {
     throw new LastGoodError('UNWRITABLE', `cannot keep the last good plan in ${directory}: make it writable`, {
       cause: error,
@@ -111,18 +101,6 @@ function digest(body: string): string {
   return createHash('sha256').update(body).digest('hex')
 }
 
-function writeSynced(path: string, text: string): void {
-  rmSync(path, { force: true })
-  const file = openSync(path, 'wx', 0o600)
-  try {
-    const bytes = Buffer.from(text)
-    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-}
-
 /** Whether there was a file to link to. */
 function linked(from: string, to: string): boolean {
   try {
@@ -131,14 +109,5 @@ function linked(from: string, to: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
     throw error
-  }
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
   }
 }

@@ -1,20 +1,12 @@
-/** A plan with what belongs to it: where it came from, what was left out of it, and whose it is. */
+/** A plan with what belongs to it: where it came from, and what was left out of it. */
 import type { NodePlan } from '../../api/plan/node-plan.ts'
-
-/** A resource, or part of one, that is not in the plan. */
-export interface Refusal {
-  readonly kind: string
-  readonly name: string
-  /** One CamelCase word. */
-  readonly reason: string
-  readonly message: string
-}
+import type { Violation } from '../../api/rules/violation.ts'
 
 export interface Planned {
   readonly plan: NodePlan
   /** Hash of the plan. */
   readonly revision: string
-  readonly refused: readonly Refusal[]
+  readonly refused: readonly Violation[]
   /** `configuration`: read from the files. `last-good`: the stored plan, because the files cannot be read. */
   readonly from: 'configuration' | 'last-good'
 }

@@ -1,0 +1,41 @@
+/**
+ * One agent for a state directory and for a router's namespace. A lock is a name in the abstract socket space: the
+ * kernel lets go of it when its process ends, however it ends, so nothing stale can remain.
+ */
+import { createServer, type Server } from 'node:net'
+import { mkdirSync, realpathSync } from 'node:fs'
+
+export class LockError extends Error {
+  readonly code = 'LOCKED'
+}
+
+/** Names of what only one agent may work on. */
+export function lockNames(stateDir: string, netns: string): string[] {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  return [`nodeleaf-agent/state${realpathSync(stateDir)}`, `nodeleaf-agent/netns/${netns}`]
+}
+
+/** Takes all names or none; they are held until disposal or the process's end. @throws LockError */
+export async function lock(names: readonly string[]): Promise<AsyncDisposable> {
+  const held: Server[] = []
+  const release = async (): Promise<void> => {
+    await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))))
+  }
+  for (const name of names) {
+    try {
+      held.push(await take(name))
+    } catch (cause) {
+      await release()
+      throw new LockError(`another agent is running here (it holds ${name}): stop it first`, { cause })
+    }
+  }
+  return { [Symbol.asyncDispose]: release }
+}
+
+function take(name: string): Promise<Server> {
+  const { promise, resolve, reject } = Promise.withResolvers<Server>()
+  const server = createServer((socket) => socket.destroy())
+  server.once('error', reject)
+  server.listen(`\0${name}`, () => resolve(server.unref()))
+  return promise
+}

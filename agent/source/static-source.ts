@@ -1,0 +1,155 @@
+/**
+ * Static mode: the plan comes from files on this node, before there is a cluster to ask.
+ *
+ * Whatever cannot be known (a directory that is gone, a node without a number, files that never were good) leaves the
+ * plan as it was; after a boot, that is the last good one from the disk. An empty directory is known: nothing is wanted.
+ */
+import { readFileSync } from 'node:fs'
+import type { AnyResource } from '../../api/kinds/kinds.ts'
+import { plan } from '../../api/plan/plan.ts'
+import { revisionOf } from '../../api/plan/revision.ts'
+import { snapshotOf, type Secret, type Snapshot } from '../../api/snapshot/snapshot.ts'
+import { messageOf } from '../log.ts'
+import { readDirectory } from './directory.ts'
+import { goodTexts, merged, restored, type Files, type Parse } from './files.ts'
+import { loadKeptNumber, saveKeptNumber } from './kept-number.ts'
+import { loadLastGood, saveLastGood, type LastGood } from './last-good.ts'
+import { parseNodeFile, type NodeFile } from './node-file.ts'
+import { identify, type NodeIdentity, type NodeKnowledge } from './node-number.ts'
+import type { Planned } from './planned.ts'
+
+export type Document = AnyResource | Secret
+
+export interface StaticSourceOptions {
+  readonly configDir: string
+  readonly stateDir: string
+  readonly nodeFile?: string
+  readonly node?: string
+  readonly index?: number
+  readonly hostName: string
+  readonly addressesOf: NodeKnowledge['addressesOf']
+  readonly parse: Parse<Document>
+}
+
+/** Something about the configuration that its user should know. */
+export interface SourceProblem {
+  /** File name, directory or flag that it is about. */
+  readonly where: string
+  readonly message: string
+}
+
+export interface SourceReading {
+  /** What to apply; absent: nothing is known, leave everything as it is. */
+  readonly planned?: Planned
+  readonly node: NodeIdentity
+  readonly problems: readonly SourceProblem[]
+  readonly files: number
+  /** A file is being written: read again soon. */
+  readonly unsettled: boolean
+  /** Revision on disk. */
+  readonly lastGood?: string
+}
+
+export class StaticSource {
+  readonly #options: StaticSourceOptions
+  readonly #stored: readonly SourceProblem[]
+  #lastGood: LastGood | undefined
+  #files: Files<Document>
+  #current: Planned | undefined
+
+  constructor(options: StaticSourceOptions) {
+    this.#options = options
+    const { lastGood, problems } = loadLastGood(options.stateDir)
+    this.#lastGood = lastGood
+    this.#stored = problems.map((problem) => ({ where: options.stateDir, message: messageOf(problem) }))
+    this.#files = restored(lastGood?.files ?? {}, options.parse)
+    if (lastGood !== undefined) {
+      const { plan: stored, revision, refused } = lastGood
+      this.#current = { plan: stored, revision, refused, from: 'last-good' }
+    }
+  }
+
+  /** Reads everything and plans. Never throws: what is wrong is in `problems`. `nowMs` is the time of day. */
+  read(nowMs: number): SourceReading {
+    const { configDir } = this.#options
+    const problems: SourceProblem[] = [...this.#stored]
+    const directory = readDirectory(configDir, nowMs)
+    if (directory.type === 'read') this.#files = merged(this.#files, directory.files, this.#options.parse)
+    else problems.push({ where: configDir, message: `${directory.message}; what was applied stays` })
+    const states = directory.type === 'read' ? [...this.#files] : []
+    for (const [where, state] of states) for (const message of state.problems) problems.push({ where, message })
+    const documents = states.flatMap(([, state]) => state.documents)
+    const neverGood = states.some(([, state]) => state.good === undefined)
+    const snapshot = snapshotOf(documents)
+    const node = this.#identify(snapshot, problems)
+    const known = directory.type === 'read' && !(neverGood && documents.length === 0)
+    if (known && 'index' in node.number) this.#plan(snapshot, node, node.number.index, problems)
+    return {
+      ...(this.#current === undefined ? {} : { planned: this.#current }),
+      node,
+      problems,
+      files: states.length,
+      unsettled: states.some(([, state]) => state.unsettled),
+      ...(this.#lastGood === undefined ? {} : { lastGood: this.#lastGood.revision }),
+    }
+  }
+
+  #plan(snapshot: Snapshot, node: NodeIdentity, index: number, problems: SourceProblem[]): void {
+    try {
+      const made = plan(snapshot, { name: node.name, labels: node.labels, index })
+      this.#current = { ...made, revision: revisionOf(made.plan), from: 'configuration' }
+      this.#keep(this.#current)
+    } catch (error) {
+      problems.push({ where: this.#options.configDir, message: messageOf(error) })
+    }
+  }
+
+  /** Before it is applied, so that a reboot in the middle finds it. */
+  #keep({ plan: kept, revision, refused }: Planned): void {
+    const next: LastGood = { revision, plan: kept, refused, files: goodTexts(this.#files) }
+    if (JSON.stringify(next) === JSON.stringify(this.#lastGood)) return
+    saveLastGood(this.#options.stateDir, next)
+    this.#lastGood = next
+  }
+
+  #identify(snapshot: Snapshot, problems: SourceProblem[]): NodeIdentity {
+    const { node, index, nodeFile: path, hostName, addressesOf, stateDir } = this.#options
+    const nodeFile = this.#nodeFile(path, problems)
+    const kept = loadKeptNumber(stateDir)
+    const identity = identify({
+      ...(node === undefined ? {} : { nameFlag: node }),
+      ...(index === undefined ? {} : { indexFlag: index }),
+      ...(nodeFile === undefined ? {} : { nodeFile }),
+      ...(kept === undefined ? {} : { kept }),
+      hostName,
+      addressesOf,
+      routerNode: (name) => routerNode(snapshot, name),
+    })
+    const { number } = identity
+    if ('problem' in number) problems.push({ where: 'node', message: number.problem })
+    else if (number.keep !== undefined) {
+      try {
+        saveKeptNumber(stateDir, number.keep)
+      } catch (error) {
+        problems.push({ where: stateDir, message: `cannot keep the node's number: ${messageOf(error)}` })
+      }
+    }
+    return identity
+  }
+
+  #nodeFile(path: string | undefined, problems: SourceProblem[]): NodeFile | undefined {
+    if (path === undefined) return undefined
+    try {
+      return parseNodeFile(path, readFileSync(path, 'utf8'))
+    } catch (error) {
+      problems.push({ where: path, message: messageOf(error) })
+      return undefined
+    }
+  }
+}
+
+function routerNode(snapshot: Snapshot, name: string): ReturnType<NodeKnowledge['routerNode']> {
+  const found = snapshot.resources.find((each) => each.kind === 'RouterNode' && each.metadata.name === name)
+  if (found?.kind !== 'RouterNode') return undefined
+  return { index: found.spec.index, labels: found.metadata.labels ?? {} }
+}

@@ -1,0 +1,36 @@
+/** The agent's metrics, made from its status when they are asked for. Names start with `nodeleaf_`. */
+import { Gauge, Registry } from 'prom-client'
+import type { StatusDocument } from './document.ts'
+
+/** Prometheus' text format. */
+export function metricsText(status: StatusDocument): Promise<string> {
+  const registry = new Registry()
+  const gauge = (name: string, help: string, values: readonly (readonly [Record<string, string>, number])[]): void => {
+    const labelNames = [...new Set(values.flatMap(([labels]) => Object.keys(labels)))]
+    const made = new Gauge({ name: `nodeleaf_${name}`, help, labelNames, registers: [registry] })
+    for (const [labels, value] of values) made.set(labels, value)
+  }
+  const { counters, revision } = status
+  const versions = Object.entries(status.versions).filter(([, value]) => value !== undefined)
+  gauge('build_info', 'Versions of what runs here; always 1.', [[Object.fromEntries(versions), 1]])
+  gauge(
+    'resource_ready',
+    'Whether a resource is Ready on this node.',
+    status.resources.map(({ kind, name, state }) => [{ kind, name, state }, state === 'Ready' ? 1 : 0]),
+  )
+  gauge('resources_refused', 'Objects, or parts of them, that are left out of the plan.', [[{}, status.refused.length]])
+  gauge('source_problems', 'What is wrong with the configuration.', [[{}, status.problems.length]])
+  gauge('frr_connected', 'Whether FRR answers.', [[{}, status.frr.state === 'connected' ? 1 : 0]])
+  gauge('revision_applied', 'Whether the desired revision is wholly in place.', [
+    [{}, revision.desired !== undefined && revision.desired === revision.applied ? 1 : 0],
+  ])
+  gauge(
+    'bgp_session_established',
+    'Whether a BGP session is established.',
+    status.sessions.map(({ peer, vrf, state }) => [{ peer, vrf: vrf ?? 'default' }, state === 'Established' ? 1 : 0]),
+  )
+  gauge('netlink_writes_total', 'Writes to the kernel since the start.', [[{}, counters.netlinkWrites]])
+  gauge('frr_commands_total', 'Configuration lines sent to FRR since the start.', [[{}, counters.frrCommands]])
+  gauge('reconciles_total', 'Passes of the reconciler since the start.', [[{}, counters.reconciles]])
+  return registry.metrics()
+}
