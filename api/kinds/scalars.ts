@@ -3,6 +3,7 @@ import * as z from 'zod'
 import {
   addressAt,
   bitsOf,
+  contains,
   formatAddress,
   formatPrefix,
   networkOf,
@@ -210,13 +211,9 @@ const specialUse: readonly { prefix: string; name: string; remedy?: string }[] =
   },
 ]
 
-function inside(prefixText: string, value: Address): boolean {
-  const parsed = parsePrefix(prefixText)
-  return (
-    parsed !== undefined &&
-    parsed.family === value.family &&
-    networkOf({ ...parsed, value: value.value }).value === parsed.value
-  )
+function inside(special: string, value: Address): boolean {
+  const parsed = parsePrefix(special)
+  return parsed !== undefined && contains(parsed, value)
 }
 
 function poolFault(value: Prefix): Fault | undefined {

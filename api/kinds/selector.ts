@@ -57,9 +57,9 @@ function requirementsOf(selector: LabelSelector | undefined): readonly Requireme
 }
 
 /** As in Kubernetes, NotIn also holds where the label is absent. */
-function holds(requirement: Requirement, value: string | undefined): boolean {
-  const values = requirement.values ?? []
-  switch (requirement.operator) {
+function holds(one: Requirement, value: string | undefined): boolean {
+  const values = one.values ?? []
+  switch (one.operator) {
     case 'In':
       return value !== undefined && values.includes(value)
     case 'NotIn':

@@ -1,6 +1,6 @@
 /** The node's place in the fabric: ASN, neighbours, NICs, and where its VTEP address comes from. */
 import * as z from 'zod'
-import { parseAddress, parsePrefix, type Family } from '../address/prefix.ts'
+import { parseAddress, parsePrefix, type Address } from '../address/prefix.ts'
 import { cel, exactlyOne, type CelRule } from './cel.ts'
 import { defineKind, shortName, type Resource } from './kind.ts'
 import { address, asn, linkName, pool, poolIPv4, prefix } from './scalars.ts'
@@ -170,16 +170,15 @@ export type UnderlaySpec = z.infer<typeof underlay.spec>
 export type Underlay = Resource<'Underlay', UnderlaySpec>
 
 /** Canonical text of what a neighbour is known by: `fd00::1` and `FD00:0::1` are the same neighbour. */
-function identity(neighbor: {
-  address?: string | undefined
-  interface?: string | undefined
-  listenRange?: string | undefined
-}) {
-  const number = (value: { family: Family; value: bigint } | undefined) => value && `${value.family}/${value.value}`
-  if (neighbor.address !== undefined) return number(parseAddress(neighbor.address))
-  if (neighbor.interface !== undefined) return neighbor.interface
-  if (neighbor.listenRange === undefined) return undefined
-  const range = parsePrefix(neighbor.listenRange)
+function identity(each: {
+  readonly address?: string | undefined
+  readonly interface?: string | undefined
+  readonly listenRange?: string | undefined
+}): string | undefined {
+  const number = (value: Address | undefined) => value && `${value.family}/${value.value}`
+  if (each.address !== undefined) return number(parseAddress(each.address))
+  if (each.interface !== undefined) return each.interface
+  const range = parsePrefix(each.listenRange ?? '')
   return range && `${number(range) ?? ''}/${range.length}`
 }
 

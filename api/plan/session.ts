@@ -36,7 +36,7 @@ export function passwordOf(session: SessionSpec, secrets: Secrets): Password {
     const cause =
       password === ''
         ? 'is empty'
-        : /\n$/.test(password)
+        : password.endsWith('\n')
           ? 'ends with a line break'
           : 'is not 1 to 80 printable ASCII characters without spaces'
     return { reason: 'SecretInvalid', message: `the password in Secret/${wanted.name}, key ${wanted.key}, ${cause}` }
