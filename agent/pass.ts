@@ -35,9 +35,15 @@ export class Pass {
     for (const ref of resourcesOf(plan)) this.#refs.set(keyOfRef(ref), ref)
   }
 
-  /** The steps whose resource has neither failed in this pass nor waits for its next try. */
+  /**
+   * The steps whose resource has neither failed in this pass nor waits for its next try. An Underlay goes on after a
+   * failure: it is made of NICs and neighbours that do without each other, and everything else stands on it.
+   */
   allowed<S extends Step>(steps: readonly S[]): S[] {
-    return steps.filter((step) => !this.#held.has(keyOf(step)) && !this.#failures.has(keyOf(step)))
+    return steps.filter((step) => {
+      const key = keyOf(step)
+      return !this.#held.has(key) && (step.for?.kind === 'Underlay' || !this.#failures.has(key))
+    })
   }
 
   /** The first failure of a resource is the one that is told. */

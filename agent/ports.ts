@@ -22,13 +22,15 @@ export interface KernelDifferences<Op extends Step> {
   readonly remove: readonly Op[]
   /** What stands in the way, seen without trying: a name that is taken, a NIC that is not there. */
   readonly failures: readonly Failure[]
+  /** What this machine cannot do, though the rest of the resource works. */
+  readonly unsupported: readonly Remark[]
 }
 
 export interface KernelPort<Op extends Step> {
   /** Reads what the kernel has and compares it with the plan; writes nothing. */
   differences(plan: NodePlan): Promise<KernelDifferences<Op>>
-  /** Does the operations in order; one that fails does not keep those of other resources from being done. */
-  apply(operations: readonly Op[]): Promise<readonly Failure[]>
+  /** Does the operations in order; one that fails does not keep those from being done that do not need it. */
+  apply(operations: readonly Op[], signal: AbortSignal): Promise<readonly Failure[]>
   /** Netlink, sysctl and namespace writes since the start. */
   readonly writes: number
 }

@@ -30,7 +30,13 @@ class World {
       this.observations++
       if (this.kernelBroken) throw new Error('netlink is broken')
       const gone = this.#gone(plan, ['link', 'veth'])
-      return { create: this.#lack(plan, 'link'), raise: this.#lack(plan, 'veth'), remove: gone, failures: this.taken }
+      return {
+        create: this.#lack(plan, 'link'),
+        raise: this.#lack(plan, 'veth'),
+        remove: gone,
+        failures: this.taken,
+        unsupported: [],
+      }
     },
     apply: async (items) => {
       this.kernel.writes += items.length

@@ -10,7 +10,7 @@ import type { Log } from './log.ts'
 import { messageOf } from './log.ts'
 import { FrrAwayError, type FrrPort, type KernelPort, type Step } from './ports.ts'
 import { NODE, Pass } from './pass.ts'
-import { keyOfRef, nextState, resourcesOf, type ResourceState } from './resource-state.ts'
+import { isHeldBack, keyOfRef, nextState, resourcesOf, type ResourceState } from './resource-state.ts'
 import type { Planned } from './source/planned.ts'
 
 export interface Clock {
@@ -120,10 +120,12 @@ export class Reconciler<Op extends Step, C extends Step> {
       const steps = pass.allowed<Step>([...seen.create, ...seen.commands, ...seen.raise, ...seen.remove])
       if (signal.aborted) return
       if (steps.length === 0 || round === ROUNDS) break
-      await this.#do(pass, seen.create)
+      const changes = this.#changes
+      await this.#do(pass, seen.create, signal)
       await this.#configure(pass, seen.commands, signal)
-      await this.#do(pass, seen.raise)
-      if (pass.frrAway === undefined && !pass.nodeFailed) await this.#do(pass, seen.remove)
+      await this.#do(pass, seen.raise, signal)
+      if (pass.frrAway === undefined && !pass.nodeFailed) await this.#do(pass, seen.remove, signal)
+      if (this.#changes === changes) break
     }
     await this.#verify(pass)
   }
@@ -132,6 +134,7 @@ export class Reconciler<Op extends Step, C extends Step> {
   async #observe(pass: Pass): Promise<Seen<Op, C>> {
     const kernel = await this.#kernel.differences(pass.plan)
     pass.fail(kernel.failures)
+    pass.unsupported(kernel.unsupported)
     const commands = await this.#asked(pass, [], async () => {
       const frr = await this.#frr.differences(pass.plan)
       pass.unsupported(frr.unsupported)
@@ -141,11 +144,11 @@ export class Reconciler<Op extends Step, C extends Step> {
     return { create: kernel.create, commands, raise: kernel.raise, remove: kernel.remove }
   }
 
-  async #do(pass: Pass, operations: readonly Op[]): Promise<void> {
+  async #do(pass: Pass, operations: readonly Op[], signal: AbortSignal): Promise<void> {
     const allowed = pass.allowed(operations)
     if (allowed.length === 0) return
     this.#logSteps('kernel', allowed)
-    pass.fail(await this.#kernel.apply(allowed))
+    pass.fail(await this.#kernel.apply(allowed, signal))
   }
 
   async #configure(pass: Pass, commands: readonly C[], signal: AbortSignal): Promise<void> {
@@ -176,8 +179,13 @@ export class Reconciler<Op extends Step, C extends Step> {
     }
   }
 
+  /** Grows with everything that is done. */
+  get #changes(): number {
+    return this.#kernel.writes + this.#frr.commands
+  }
+
   #heldBack(now: number): ReadonlySet<string> {
-    const held = [...this.#states].filter(([, { state }]) => state.state === 'Failed' && state.nextTry > now)
+    const held = [...this.#states].filter(([, { state }]) => isHeldBack(state, now))
     return new Set(held.map(([key]) => key))
   }
 

@@ -40,6 +40,17 @@ export interface Failure {
   readonly permanent: boolean
 }
 
+/**
+ * Reasons that an observation shows: nothing was tried, so every pass may look again at no cost, and the event that
+ * ends them (the link goes, the NIC comes) is acted on at once.
+ */
+const OBSERVED: ReadonlySet<string> = new Set(['NameTaken', 'NicMissing', 'MasterMissing', 'Waiting'])
+
+/** Whether a resource's work is left alone until its next try. */
+export function isHeldBack(state: ResourceState, now: number): boolean {
+  return state.state === 'Failed' && state.nextTry > now && !OBSERVED.has(state.reason)
+}
+
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 5 * 60_000
 
