@@ -1,0 +1,174 @@
+/** One stay in a daemon's configuration mode: enters lines in their blocks and knows where it stands. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { FrrError } from './frr-error.ts'
+import { redacted } from './text.ts'
+import { closingOf } from './tree.ts'
+import { status } from './vty.ts'
+import type { CommandResult } from './refusal.ts'
+import type { Command, Daemon } from './tree.ts'
+import type { Answer, Vty } from './vty.ts'
+
+export class Session {
+  readonly #vty: Vty
+  readonly #daemon: Daemon
+  readonly #count: () => void
+  #at: readonly string[] = []
+
+  private constructor(vty: Vty, daemon: Daemon, count: () => void) {
+    this.#vty = vty
+    this.#daemon = daemon
+    this.#count = count
+  }
+
+  /** @param count called for every command that is entered. */
+  static async begin(vty: Vty, daemon: Daemon, count: () => void): Promise<Session> {
+    const session = new Session(vty, daemon, count)
+    await session.#open('configure terminal')
+    return session
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A daemon that went away has told so already.
+    if (!this.#vty.closed) await this.#vty.send('end').catch(() => undefined)
+  }
+
+  /** The commands that configuration mode knows. */
+  async list(): Promise<string> {
+    return (await this.#vty.send('list')).text
+  }
+
+  /** Enters commands in order; what a refusal means for the others is the caller's decision. */
+  async enter(commands: readonly Command[]): Promise<readonly CommandResult[]> {
+    if (this.#daemon !== 'mgmtd') return this.#pipelined(commands)
+    return (await this.#transaction(commands)) ?? (await this.#oneByOne(commands))
+  }
+
+  /** Enters the inverse of each; yields FRR's text where it refused, '' where not. */
+  async takeBack(commands: readonly Command[]): Promise<readonly string[]> {
+    const texts: string[] = []
+    for (const command of commands) texts.push(await this.#takeBackOne(command))
+    return texts
+  }
+
+  /** Sends lines of one block ahead of the answers; a block is entered, or left, only when all is answered. */
+  async #pipelined(commands: readonly Command[]): Promise<readonly CommandResult[]> {
+    const results: Promise<CommandResult>[] = []
+    for (const command of commands) {
+      if (!same(this.#at, command.context)) {
+        await Promise.all(results)
+        const problem = await this.#moveTo(command.context)
+        if (problem !== undefined) {
+          results.push(Promise.resolve({ command, outcome: 'skipped', text: problem }))
+          continue
+        }
+      }
+      const result = this.#one(command)
+      results.push(result)
+      if (changesPlace(command)) await result
+    }
+    return Promise.all(results)
+  }
+
+  /** mgmtd loses what is sent ahead (lib/vty.c, vtysh_read). */
+  async #oneByOne(commands: readonly Command[]): Promise<readonly CommandResult[]> {
+    const results: CommandResult[] = []
+    for (const command of commands) results.push(...(await this.#pipelined([command])))
+    return results
+  }
+
+  /**
+   * mgmtd commits every line by itself, at 5-20 ms, unless the datastores are locked; then all lines are one commit.
+   * @returns undefined when that was refused: nothing is entered then.
+   */
+  async #transaction(commands: readonly Command[]): Promise<readonly CommandResult[] | undefined> {
+    if (commands.length < 2) return undefined
+    await this.#reopen('configure terminal file-lock')
+    const results = await this.#oneByOne(commands)
+    if (results.every(({ outcome }) => outcome === 'ok')) {
+      const answer = await this.#vty.send('mgmt commit apply')
+      if (answer.status === status.success) {
+        await this.#reopen('configure terminal')
+        return results
+      }
+    }
+    await this.#vty.send('mgmt commit abort')
+    await this.#reopen('configure terminal')
+    return undefined
+  }
+
+  async #one(command: Command): Promise<CommandResult> {
+    this.#count()
+    let answer = await this.#vty.send(command.line)
+    // zebra tells bgpd of a VNI that went on a way of its own: a moment later bgpd lets the instance go.
+    for (let tries = 0; tries < 100 && waitsForVni(command, answer); tries++) {
+      await delay(20)
+      answer = await this.#vty.send(command.line)
+    }
+    const outcome = answer.status === status.success ? 'ok' : answer.status === status.warning ? 'warned' : 'refused'
+    if (outcome === 'ok' && closingOf(command.context, command.line) !== undefined) {
+      this.#at = [...command.context, command.line]
+    }
+    return { command, outcome, text: redacted(answer.text) }
+  }
+
+  async #takeBackOne({ context, undo }: Command): Promise<string> {
+    const problem = await this.#moveTo(context)
+    if (problem !== undefined) return problem
+    let refusal = ''
+    for (const line of undo) {
+      if (/^exit(-\S+)?$/.test(line)) {
+        await this.#vty.send('exit')
+        this.#at = this.#at.slice(0, -1)
+        continue
+      }
+      this.#count()
+      const opens = closingOf(this.#at, line) !== undefined
+      const answer = await this.#vty.send(line)
+      if (answer.status !== status.success && refusal === '') refusal = redacted(answer.text)
+      if (opens && answer.status !== status.success) return refusal
+      if (opens) this.#at = [...this.#at, line]
+    }
+    return refusal
+  }
+
+  /** Leaves and enters blocks; the text of a refusal, if any. */
+  async #moveTo(context: readonly string[]): Promise<string | undefined> {
+    const shared = this.#at.findIndex((line, at) => line !== context[at])
+    const keep = shared < 0 ? this.#at.length : shared
+    for (let depth = this.#at.length; depth > keep; depth--) await this.#vty.send('exit')
+    this.#at = this.#at.slice(0, keep)
+    for (const line of context.slice(keep)) {
+      const answer = await this.#vty.send(line)
+      if (answer.status !== status.success) return redacted(`${line}: ${answer.text}`)
+      this.#at = [...this.#at, line]
+    }
+    return undefined
+  }
+
+  async #reopen(line: string): Promise<void> {
+    await this.#vty.send('end')
+    this.#at = []
+    await this.#open(line)
+  }
+
+  async #open(line: string): Promise<void> {
+    const answer = await this.#vty.send(line)
+    if (answer.status === status.success) return
+    throw new FrrError('unexpected', `FRR's ${this.#daemon} refuses configuration: ${answer.text}`)
+  }
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((line, at) => line === b[at])
+}
+
+/** Whether the lines behind this one depend on how it went. */
+function changesPlace({ context, line }: Command): boolean {
+  return context.length === 0 || closingOf(context, line) !== undefined
+}
+
+function waitsForVni({ line }: Command, answer: Answer): boolean {
+  return (
+    line.startsWith('no router bgp ') && answer.status !== status.success && /l3vni|vrf instances/i.test(answer.text)
+  )
+}

@@ -1,0 +1,282 @@
+/** A running FRR: reads its configuration and state, enters commands. Everything goes over the vty sockets. */
+import { EventEmitter } from 'node:events'
+import { capabilities } from './capabilities.ts'
+import { daemons, measured } from './daemons.ts'
+import { FrrError } from './frr-error.ts'
+import { Session } from './config-session.ts'
+import { bfdPeersOf, evpnVnisOf, sessionsOf, vrfVnisOf } from './state.ts'
+import { parse } from './text.ts'
+import { root } from './tree.ts'
+import { ours } from './owned.ts'
+import { takenEffect, undoPlan } from './refusal.ts'
+import { Vty, status } from './vty.ts'
+import type { Capabilities } from './capabilities.ts'
+import type { Ownership } from './daemons.ts'
+import type { CommandResult } from './refusal.ts'
+import type { BfdPeer, BgpSession, EvpnVni, VrfVni } from './state.ts'
+import type { Block, Command, Daemon } from './tree.ts'
+
+export interface FrrOptions {
+  /** The directory that holds `bgpd.vty` and its like: `/run/frr/NAME`. */
+  readonly socketsDir: string
+  /** `managed`: the whole configuration is nodeleaf's. `external`: only what `owned.ts` says. @default 'external' */
+  readonly mode?: 'managed' | 'external'
+  /** Ends the attempts to come back after a daemon went away. */
+  readonly signal?: AbortSignal
+}
+
+interface FrrEvents {
+  /** A daemon's socket closed: it died or is being restarted. Operations fail until `connected`. */
+  disconnected: [daemon: Daemon]
+  /** All daemons are reachable again; the configuration of the one that went is what it started with. */
+  connected: []
+}
+
+export class Frr extends EventEmitter<FrrEvents> {
+  /** Lines entered in configuration mode since `connect`, undo included: an unchanged plan leaves it as it is. */
+  commands = 0
+  readonly #options: FrrOptions
+  readonly #links = new Map<Daemon, Link>()
+  #version = ''
+  #ownership: Ownership = () => []
+  #comingBack = false
+  #closed = false
+  #last: Promise<unknown> = Promise.resolve()
+
+  private constructor(options: FrrOptions) {
+    super()
+    this.#options = options
+  }
+
+  /**
+   * Connects to all daemons and checks who takes which line.
+   * @throws FrrError `unreachable`, or `unsupported` when no daemon takes a line that nodeleaf needs.
+   */
+  static async connect(options: FrrOptions): Promise<Frr> {
+    const frr = new Frr(options)
+    try {
+      await frr.#connect()
+    } catch (error) {
+      frr.close()
+      throw error
+    }
+    return frr
+  }
+
+  /** As FRR prints it: `10.3`. */
+  get version(): string {
+    return this.#version
+  }
+
+  get capabilities(): Capabilities {
+    return capabilities(this.#version)
+  }
+
+  /** Which daemon takes which line in this FRR; `diff` wants it. */
+  get ownership(): Ownership {
+    return this.#ownership
+  }
+
+  /** False from `disconnected` to `connected`. */
+  get connected(): boolean {
+    return this.#links.size === daemons.length
+  }
+
+  /** The configuration that nodeleaf owns, as FRR has it now. */
+  async running(): Promise<Block> {
+    const blocks: Block[] = []
+    for (const daemon of daemons) {
+      const tree = parse(await this.#show(daemon, 'show running-config'))
+      // A daemon may print a line of another one (bgpd prints empty VRF blocks): only its owner's counts.
+      blocks.push(...tree.body.filter((block) => this.#ownership(block.line).includes(daemon)))
+    }
+    return ours(root(blocks), this.#options.mode ?? 'external')
+  }
+
+  /**
+   * Enters commands in order. When FRR refuses a line, what the same resource (of the Underlay: the same neighbour)
+   * had entered before in this call is taken back; everything else stays and goes on.
+   * @returns one result per command, in order.
+   * @throws FrrError `disconnected` when a daemon goes away in between: read `running` and diff again.
+   */
+  apply(commands: readonly Command[], signal?: AbortSignal): Promise<readonly CommandResult[]> {
+    const applied = this.#last.then(() => this.#apply(commands, signal))
+    this.#last = applied.catch(() => undefined)
+    return applied
+  }
+
+  async sessions(): Promise<readonly BgpSession[]> {
+    return sessionsOf(await this.#json('bgpd', 'show bgp vrf all summary json'), await this.bfdPeers())
+  }
+
+  /** VNIs with their VXLAN device, VRF and remote VTEPs as zebra sees them. */
+  async evpnVnis(): Promise<readonly EvpnVni[]> {
+    return evpnVnisOf(await this.#json('zebra', 'show evpn vni detail json'))
+  }
+
+  /** Which VRF has which L3VNI: complete as soon as zebra knows, before the links are up. */
+  async vrfVnis(): Promise<readonly VrfVni[]> {
+    return vrfVnisOf(await this.#json('zebra', 'show vrf vni json'))
+  }
+
+  async bfdPeers(): Promise<readonly BfdPeer[]> {
+    return bfdPeersOf(await this.#json('bfdd', 'show bfd peers json'))
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const link of this.#links.values()) link.close()
+    this.#links.clear()
+  }
+
+  async #apply(commands: readonly Command[], signal?: AbortSignal): Promise<readonly CommandResult[]> {
+    const results: CommandResult[] = []
+    for (const batch of byDaemon(commands)) {
+      signal?.throwIfAborted()
+      results.push(...(await this.#enter(batch)))
+    }
+    const judged = await this.#judged(results)
+    const undone = new Map<Command, CommandResult>()
+    for (const batch of byDaemon(undoPlan(judged))) {
+      const outcomes = await this.#takeBack(batch)
+      for (const [at, command] of batch.entries()) {
+        const text = outcomes[at]
+        undone.set(command, { command, outcome: 'undone', text: text ?? '' })
+      }
+    }
+    return judged.map((result) => undone.get(result.command) ?? result)
+  }
+
+  async #enter(batch: readonly Command[]): Promise<readonly CommandResult[]> {
+    return this.#configure(batch[0]?.daemons[0], (session) => session.enter(batch))
+  }
+
+  async #takeBack(batch: readonly Command[]): Promise<readonly string[]> {
+    return this.#configure(batch[0]?.daemons[0], (session) => session.takeBack(batch))
+  }
+
+  async #configure<T>(daemon: Daemon | undefined, work: (session: Session) => Promise<T>): Promise<T> {
+    const link = daemon && this.#links.get(daemon)
+    if (!link) throw new FrrError('disconnected', `FRR's ${daemon ?? 'owner of the line'} is not running`)
+    await using session = await Session.begin(link.config, daemon, () => this.commands++)
+    return await work(session)
+  }
+
+  /** A warning may mean "already so": what runs afterwards decides. */
+  async #judged(results: readonly CommandResult[]): Promise<readonly CommandResult[]> {
+    if (!results.some(({ outcome }) => outcome === 'warned')) return results
+    const running = await this.running()
+    return results.map((result) =>
+      result.outcome === 'warned'
+        ? { ...result, outcome: takenEffect(result.command, running) ? ('ok' as const) : ('refused' as const) }
+        : result,
+    )
+  }
+
+  async #show(daemon: Daemon, line: string): Promise<string> {
+    const link = this.#links.get(daemon)
+    if (!link) throw new FrrError('disconnected', `FRR's ${daemon} is not running`)
+    const answer = await link.show.send(line)
+    if (answer.status !== status.success && answer.status !== status.warning) {
+      throw new FrrError('unexpected', `FRR's ${daemon} refused "${line}": ${answer.text}`)
+    }
+    return answer.text
+  }
+
+  async #json(daemon: Daemon, line: string): Promise<unknown> {
+    const text = await this.#show(daemon, line)
+    if (text === '') return {}
+    try {
+      return JSON.parse(text)
+    } catch (cause) {
+      throw new FrrError('unexpected', `FRR's ${daemon} answered "${line}" with something that is not JSON`, { cause })
+    }
+  }
+
+  async #connect(): Promise<void> {
+    for (const daemon of daemons) {
+      if (this.#links.has(daemon)) continue
+      const link = await Link.open(`${this.#options.socketsDir}/${daemon}.vty`)
+      this.#links.set(daemon, link)
+      link.whenClosed(() => this.#lost(daemon, link))
+    }
+    await this.#probe()
+  }
+
+  async #probe(): Promise<void> {
+    const version = /version (\S+)/i.exec(await this.#show('bgpd', 'show version'))?.[1]
+    if (version === undefined) throw new FrrError('unexpected', 'FRR does not tell its version')
+    const lists = new Map<Daemon, string>()
+    for (const daemon of daemons) {
+      lists.set(daemon, await this.#configure(daemon, (session) => session.list()))
+    }
+    const { ownership, missing } = measured(lists)
+    if (missing.length > 0) {
+      throw new FrrError('unsupported', `No daemon of FRR ${version} takes lines like ${missing.join(', ')}`)
+    }
+    this.#version = version
+    this.#ownership = ownership
+  }
+
+  #lost(daemon: Daemon, link: Link): void {
+    if (this.#closed || this.#links.get(daemon) !== link) return
+    this.#links.delete(daemon)
+    link.close()
+    this.emit('disconnected', daemon)
+    if (!this.#comingBack) void this.#comeBack()
+  }
+
+  async #comeBack(): Promise<void> {
+    this.#comingBack = true
+    for (let wait = 50; !this.#closed && !this.#options.signal?.aborted; wait = Math.min(wait * 2, 1000)) {
+      try {
+        await this.#connect()
+        if (!this.connected) continue
+        break
+      } catch {
+        // Not yet: whoever supervises the daemons says why.
+        await new Promise((resolve) => setTimeout(resolve, wait).unref())
+      }
+    }
+    this.#comingBack = false
+    if (this.connected) this.emit('connected')
+  }
+}
+
+/** Two connections to a daemon: a `show` need not wait for, or stand in, a configuration session. */
+class Link {
+  readonly config: Vty
+  readonly show: Vty
+
+  private constructor(config: Vty, show: Vty) {
+    this.config = config
+    this.show = show
+  }
+
+  static async open(path: string): Promise<Link> {
+    const [config, show] = await Promise.all([Vty.open(path), Vty.open(path)])
+    await Promise.all([config.send('enable'), show.send('enable')])
+    return new Link(config, show)
+  }
+
+  whenClosed(listener: () => void): void {
+    this.config.whenClosed(listener)
+    this.show.whenClosed(listener)
+  }
+
+  close(): void {
+    this.config.close()
+    this.show.close()
+  }
+}
+
+/** Runs of commands for the same daemon, in order. */
+function byDaemon(commands: readonly Command[]): readonly (readonly Command[])[] {
+  const runs: Command[][] = []
+  for (const command of commands) {
+    const run = runs.at(-1)
+    if (run?.[0] && run[0].daemons.join() === command.daemons.join()) run.push(command)
+    else runs.push([command])
+  }
+  return runs
+}
