@@ -9,9 +9,9 @@ import { root } from './tree.ts'
 import type { Block, Command } from './tree.ts'
 
 const trees = Object.entries(examplePlans).map(([name, plan]) => [name, desired(plan)] as const)
-const tree = fc
-  .constantFrom(...trees.map(([, each]) => each))
-  .chain((whole) => infiniteStream(boolean()).map((keep) => thinned(whole, keep)))
+const tree = constantFrom(...trees.map(([, each]) => each)).chain((whole) =>
+  infiniteStream(boolean()).map((keep) => thinned(whole, keep)),
+)
 
 /** Some of a tree's lines; a neighbour's other lines go when its first one does, as FRR would have it. */
 function thinned(whole: Block, keep: Iterator<boolean>): Block {

@@ -40,7 +40,9 @@ export function diff(want: Block, have: Block, owner: Ownership = ownership): re
     const removal = blockRemovalOf(block.line) ?? removalOf(block.line)
     add(context, removal, script(block, context), around(context))
   }
-  for (const neighbor of lost) add(neighbor.context, neighbor.removal, neighbor.undo, around(neighbor.context))
+  for (const { context, removals } of lost) {
+    for (const { line, undo } of removals) add(context, line, undo, around(context))
+  }
 
   const keptByPlace = new Map(kept.map((statement) => [keyOf(statement), statement]))
   const wantedByPlace = new Set(wanted.map(keyOf))
@@ -110,8 +112,7 @@ function isInside(context: readonly string[], { context: outer, block }: Stateme
 
 interface GoneNeighbor {
   readonly context: readonly string[]
-  readonly removal: string
-  readonly undo: readonly string[]
+  readonly removals: readonly Pick<Command, 'line' | 'undo'>[]
   has(context: readonly string[], line: string): boolean
 }
 
@@ -137,7 +138,16 @@ function goneNeighbors(want: Block, left: readonly Statement[]): readonly GoneNe
     const has = (context: readonly string[], line: string) => context[0] === instance && neighborOf(line) === name
     const own = left.filter(({ context, block }) => has(context, block.line))
     const group = made.find((line) => line.endsWith(' peer-group'))
-    return [{ context: [instance], removal: removalOf(group ?? made[0] ?? ''), undo: neighborScript(own), has }]
+    const ranges = own.map(({ block }) => block.line).filter((line) => line.startsWith('bgp listen range '))
+    const removals = [
+      // A peer group goes only after its ranges.
+      ...ranges.map((line) => ({ line: removalOf(line), undo: [line] })),
+      {
+        line: removalOf(group ?? made[0] ?? ''),
+        undo: neighborScript(own.filter(({ block }) => !ranges.includes(block.line))),
+      },
+    ]
+    return [{ context: [instance], removals, has }]
   })
 }
 

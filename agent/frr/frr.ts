@@ -204,7 +204,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   }
 
   async #probe(): Promise<void> {
-    const version = /version (\S+)/i.exec(await this.#show('bgpd', 'show version'))?.[1]
+    const version = /^FRRouting (\S+)/.exec(await this.#show('bgpd', 'show version'))?.[1]
     if (version === undefined) throw new FrrError('unexpected', 'FRR does not tell its version')
     const lists = new Map<Daemon, string>()
     for (const daemon of daemons) {

@@ -27,6 +27,8 @@ function routerPhase(context: readonly string[], line: string, removal: boolean)
   if (removal) return phases.lineGoes
   // Before this line bgpd does not hear of VNIs, so it makes no VRF instance with an ASN of its own choice.
   if (line === 'advertise-all-vni') return phases.vnisHeard
+  // bgpd takes a VNI's own lines only in the instance that advertises VNIs.
+  if (/^vni \d+$/.test(context[2] ?? line)) return phases.vnisHeard + 1
   // A session must not come up for a family before its policy stands.
   const activates = line.endsWith(' activate') ? 1 : 0
   return (inVrf ? phases.vrfInstanceComes : phases.instanceComes) + activates
