@@ -37,7 +37,7 @@ export function checkedText(
   return z
     .string()
     .max(maxLength, { abort: true })
-    .meta({ pattern: pattern.source })
+    .meta({ pattern: pattern.source.replaceAll('\\/', '/') })
     .superRefine((value, context) => {
       const fault = faultOf(value) ?? (pattern.test(value) ? undefined : expected)
       if (fault) context.addIssue({ code: 'custom', message: fault.message, params: { remedy: fault.remedy } })

@@ -4,8 +4,8 @@
  * First the rules of the fabric decide which objects stand, then those of the node; what is left is laid out with the
  * node's numbers. Whatever is refused takes nothing else with it.
  */
-import { formatPrefix, parsePrefix } from '../address/prefix.ts'
-import type { ObjectRef } from '../kinds/kinds.ts'
+import { contains, formatPrefix, parseAddress, parsePrefix } from '../address/prefix.ts'
+import type { AnyResource, ObjectRef } from '../kinds/kinds.ts'
 import type { L2VNI } from '../kinds/l2vni.ts'
 import type { L3Passthrough } from '../kinds/l3passthrough.ts'
 import type { L3VNI } from '../kinds/l3vni.ts'
@@ -54,7 +54,7 @@ export function plan(snapshot: Snapshot, node: NodeFacts): Planned {
   const here = judgeNode(fabric.accepted, node)
   const draft: Draft = { node, secrets: snapshot.secrets, refused: [...fabric.refused, ...here.refused] }
   const underlay = here.accepted.find((each) => each.kind === 'Underlay')
-  const router = underlay && routerPlan(draft, underlay)
+  const router = underlay && indexIsFree(draft, underlay, fabric.accepted) ? routerPlan(draft, underlay) : undefined
   const overlay = here.accepted.filter((each) => each.kind !== 'Underlay' && each.kind !== 'RouterNode')
   const planned = router ? overlayPlan(draft, router, overlay) : nothing(draft, overlay)
   return {
@@ -64,6 +64,25 @@ export function plan(snapshot: Snapshot, node: NodeFacts): Planned {
 }
 
 type Overlay = L3VNI | L2VNI | L3Passthrough
+
+/** Two nodes with the addresses of one would harm the fabric: the node that is not known by the index gets no router. */
+function indexIsFree(draft: Draft, underlay: Underlay, fabric: readonly AnyResource[]): boolean {
+  const { name, index } = draft.node
+  const other = fabric.find(
+    (each) => each.kind === 'RouterNode' && each.spec.index === index && each.metadata.name !== name,
+  )
+  if (!other) return true
+  draft.refused.push({
+    object: refOf(underlay),
+    reason: 'IndexConflict',
+    field: 'spec.nodeSelector',
+    message: `the index ${index} of node ${name} belongs to RouterNode/${other.metadata.name}`,
+    remedy: 'give the node an index that is free',
+    other: { kind: 'RouterNode', name: other.metadata.name },
+    node: name,
+  })
+  return false
+}
 
 function nothing(draft: Draft, overlay: readonly Overlay[]): Pick<NodePlan, 'vrfs' | 'segments'> {
   for (const each of overlay)
@@ -134,8 +153,41 @@ function overlayPlan(
   })
   const segments = l2vnis.map(segmentPlan)
   const passthrough = overlay.find((each) => each.kind === 'L3Passthrough')
-  const session = passthrough && sessionPlan(draft, router, passthrough, passthrough.spec.hostSession)
+  const session =
+    passthrough &&
+    !meetsUnderlay(draft, router, passthrough) &&
+    sessionPlan(draft, router, passthrough, passthrough.spec.hostSession)
   return { vrfs, segments, ...(session ? { passthrough: session } : {}) }
+}
+
+/** Passthrough shares the default VRF with the underlay, so its network must not contain an address of that. */
+function meetsUnderlay(draft: Draft, router: RouterPlan, passthrough: L3Passthrough): boolean {
+  const peers = router.neighbors.flatMap(({ peer }) => (peer.type === 'address' ? peer.address : []))
+  const { ipv4, ipv6 } = passthrough.spec.hostSession.localCIDR
+  const fields = [
+    { field: 'spec.hostSession.localCIDR.ipv4', cidr: ipv4 },
+    { field: 'spec.hostSession.localCIDR.ipv6', cidr: ipv6 },
+  ]
+  const met = fields.flatMap(({ field, cidr }) => {
+    const prefix = parsePrefix(cidr ?? '')
+    const inside = [...router.vteps, ...peers].find((text) => {
+      const address = parseAddress(text)
+      return prefix && address && contains(prefix, address)
+    })
+    return cidr === undefined || inside === undefined ? [] : [{ field, cidr, inside }]
+  })
+  for (const { field, cidr, inside } of met)
+    draft.refused.push({
+      object: refOf(passthrough),
+      reason: 'SubnetOverlap',
+      field,
+      value: cidr,
+      message: `${cidr} contains ${inside} of ${nameOf(router.for)}, and both are in the default VRF`,
+      remedy: 'use a network that the underlay does not use',
+      other: router.for,
+      node: draft.node.name,
+    })
+  return met.length > 0
 }
 
 function hasTunnel(draft: Draft, router: RouterPlan, vni: L3VNI | L2VNI): boolean {

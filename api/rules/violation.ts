@@ -1,5 +1,5 @@
-/** A rule across objects that does not hold: what is refused, why, and what to do. */
-import type { ObjectRef, AnyResource } from '../kinds/kinds.ts'
+/** A rule that does not hold: what is refused, why, and what to do. */
+import type { AnyResource, ObjectRef } from '../kinds/kinds.ts'
 
 export type Reason =
   | 'UnderlayConflict'
@@ -9,6 +9,7 @@ export type Reason =
   | 'PassthroughConflict'
   | 'NameConflict'
   | 'BridgeConflict'
+  | 'RouteDistinguisherConflict'
   | 'IndexConflict'
   | 'PoolExhausted'
   | 'NoUnderlay'
@@ -37,9 +38,3 @@ export interface Violation {
 export const refOf = (resource: AnyResource): ObjectRef => ({ kind: resource.kind, name: resource.metadata.name })
 
 export const nameOf = (ref: ObjectRef): string => `${ref.kind}/${ref.name}`
-
-/**
- * A rule looks at one object, and at those that were accepted before it, which are all older.
- * What it returns refuses the object and nothing else, so a younger object never harms an older one.
- */
-export type Rule = (candidate: AnyResource, accepted: readonly AnyResource[]) => readonly Violation[]

@@ -1,0 +1,54 @@
+/** Which node a plan is for: from flags, a node file, or its RouterNode. */
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import * as z from 'zod'
+import { labels } from '../api/manifest/metadata.ts'
+import type { NodeFacts } from '../api/plan/plan.ts'
+import type { Snapshot } from '../api/snapshot/snapshot.ts'
+import { CliError } from './cli-error.ts'
+
+const nodeFile = z.strictObject({
+  name: z.string().min(1).optional(),
+  index: z.int().min(0).optional(),
+  indexFrom: z.strictObject({ interface: z.string() }).optional(),
+  labels: labels.default({}),
+})
+
+export interface NodeFlags {
+  readonly node?: string | undefined
+  readonly index?: string | undefined
+  readonly 'node-file'?: string | undefined
+}
+
+/** Flags win over the node file, and that over the RouterNode. @throws CliError */
+export function nodeFacts(flags: NodeFlags, snapshot: Snapshot): NodeFacts {
+  const file = flags['node-file'] === undefined ? undefined : readNodeFile(flags['node-file'])
+  const name = flags.node ?? file?.name
+  if (name === undefined) throw new CliError('USAGE', 'which node? Give --node NAME, or a --node-file with a name')
+  const known = snapshot.resources.find((each) => each.kind === 'RouterNode' && each.metadata.name === name)
+  const allocated = known?.kind === 'RouterNode' ? known.spec.index : undefined
+  const index = flags.index === undefined ? (file?.index ?? allocated) : indexOf(flags.index)
+  if (index === undefined) throw new CliError('USAGE', missingIndex(name, file?.indexFrom !== undefined))
+  return { name, index, labels: { ...known?.metadata.labels, ...file?.labels } }
+}
+
+function missingIndex(name: string, fromInterface: boolean): string {
+  if (fromInterface)
+    return 'the node file takes the index from an interface, which only the node itself has: give --index N'
+  return `node ${name} has no index: give --index N, a --node-file with an index, or a RouterNode of that name`
+}
+
+function indexOf(text: string): number {
+  if (!/^[0-9]{1,8}$/.test(text)) throw new CliError('USAGE', `--index ${text} is not a whole number from 0`)
+  return Number(text)
+}
+
+function readNodeFile(path: string): z.infer<typeof nodeFile> {
+  try {
+    return nodeFile.parse(parse(readFileSync(path, 'utf8')))
+  } catch (error) {
+    const reasons =
+      error instanceof z.ZodError ? z.prettifyError(error).split('\n').join(' ') : (error as Error).message
+    throw new CliError('FILE', `${path} is no node file (name, index, labels): ${reasons}`, { cause: error })
+  }
+}
