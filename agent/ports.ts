@@ -44,10 +44,11 @@ export interface FrrDifferences<C extends Step> {
 export interface FrrPort<C extends Step> {
   /** Reads FRR's configuration and compares it with the plan. @throws FrrAwayError */
   differences(plan: NodePlan): Promise<FrrDifferences<C>>
-  /** Enters the commands; undoes what belongs to a refused one. @throws FrrAwayError */
-  apply(commands: readonly C[]): Promise<readonly Failure[]>
-  /** Waits, for a bounded time, until zebra has taken up the VNIs of the plan: links may be raised then. */
-  settle(plan: NodePlan, signal: AbortSignal): Promise<void>
+  /**
+   * Enters the commands; undoes what belongs to a refused one. Returns when zebra has taken up the VNIs that were
+   * entered, so that their links may be raised, or after a bounded time. @throws FrrAwayError
+   */
+  apply(commands: readonly C[], signal: AbortSignal): Promise<readonly Failure[]>
   /** What FRR does not know yet though it is configured: VNIs without a device or a VRF. @throws FrrAwayError */
   missing(plan: NodePlan): Promise<readonly Remark[]>
   /** Configuration lines sent since the start. */

@@ -55,9 +55,6 @@ class World {
       this.frr.commands += items.length
       return this.#make(items)
     },
-    settle: async () => {
-      this.did.push('settle')
-    },
     missing: async () => {
       this.#askFrr()
       return this.unknown
@@ -141,10 +138,10 @@ function setup(...names: string[]) {
   return { world, reconciler, want, pass, states, lines, time }
 }
 
-test('links are made, then FRR is told and has settled, then veths are raised', async (t) => {
+test('links are made, then FRR is told, then veths are raised', async (t) => {
   const { world, pass, states } = setup('a')
   await pass()
-  t.deepEqual(world.did, ['add link a', 'add frr a', 'settle', 'add veth a'])
+  t.deepEqual(world.did, ['add link a', 'add frr a', 'add veth a'])
   t.deepEqual(states(), { 'L2VNI/a': 'Ready' })
 })
 
@@ -154,7 +151,7 @@ test('FRR lets go before links are deleted', async (t) => {
   world.did.length = 0
   want()
   await pass()
-  t.deepEqual(world.did, ['delete frr a', 'settle', 'delete link a', 'delete veth a'])
+  t.deepEqual(world.did, ['delete frr a', 'delete link a', 'delete veth a'])
   t.deepEqual(states(), {})
 })
 

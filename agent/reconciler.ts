@@ -155,10 +155,7 @@ export class Reconciler<Op extends Step, C extends Step> {
     const allowed = pass.allowed(commands)
     if (allowed.length === 0 || pass.frrAway !== undefined) return
     this.#logSteps('frr', allowed)
-    await this.#asked(pass, undefined, async () => {
-      pass.fail(await this.#frr.apply(allowed))
-      await this.#frr.settle(pass.plan, signal)
-    })
+    await this.#asked(pass, undefined, async () => pass.fail(await this.#frr.apply(allowed, signal)))
   }
 
   /** FRR may be configured and still not know a VNI: its device is not up yet, or zebra is behind. */

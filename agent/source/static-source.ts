@@ -5,20 +5,19 @@
  * plan as it was; after a boot, that is the last good one from the disk. An empty directory is known: nothing is wanted.
  */
 import { readFileSync } from 'node:fs'
-import type { AnyResource } from '../../api/kinds/kinds.ts'
+import { formatProblem } from '../../api/manifest/problem.ts'
+import { joined, readManifest, type Document } from '../../api/manifest/read.ts'
 import { plan } from '../../api/plan/plan.ts'
 import { revisionOf } from '../../api/plan/revision.ts'
-import { snapshotOf, type Secret, type Snapshot } from '../../api/snapshot/snapshot.ts'
+import { snapshotOf, type Snapshot } from '../../api/snapshot/snapshot.ts'
 import { messageOf } from '../log.ts'
 import { readDirectory } from './directory.ts'
-import { goodTexts, merged, restored, type Files, type Parse } from './files.ts'
+import { goodTexts, merged, restored, type Files, type Parsed } from './files.ts'
 import { loadKeptNumber, saveKeptNumber } from './kept-number.ts'
 import { loadLastGood, saveLastGood, type LastGood } from './last-good.ts'
 import { parseNodeFile, type NodeFile } from './node-file.ts'
 import { identify, type NodeIdentity, type NodeKnowledge } from './node-number.ts'
 import type { Planned } from './planned.ts'
-
-export type Document = AnyResource | Secret
 
 export interface StaticSourceOptions {
   readonly configDir: string
@@ -28,7 +27,6 @@ export interface StaticSourceOptions {
   readonly index?: number
   readonly hostName: string
   readonly addressesOf: NodeKnowledge['addressesOf']
-  readonly parse: Parse<Document>
 }
 
 /** Something about the configuration that its user should know. */
@@ -62,7 +60,7 @@ export class StaticSource {
     const { lastGood, problems } = loadLastGood(options.stateDir)
     this.#lastGood = lastGood
     this.#stored = problems.map((problem) => ({ where: options.stateDir, message: messageOf(problem) }))
-    this.#files = restored(lastGood?.files ?? {}, options.parse)
+    this.#files = restored(lastGood?.files ?? {}, parse)
     if (lastGood !== undefined) {
       const { plan: stored, revision, refused } = lastGood
       this.#current = { plan: stored, revision, refused, from: 'last-good' }
@@ -74,13 +72,15 @@ export class StaticSource {
     const { configDir } = this.#options
     const problems: SourceProblem[] = [...this.#stored]
     const directory = readDirectory(configDir, nowMs)
-    if (directory.type === 'read') this.#files = merged(this.#files, directory.files, this.#options.parse)
+    if (directory.type === 'read') this.#files = merged(this.#files, directory.files, parse)
     else problems.push({ where: configDir, message: `${directory.message}; what was applied stays` })
     const states = directory.type === 'read' ? [...this.#files] : []
     for (const [where, state] of states) for (const message of state.problems) problems.push({ where, message })
-    const documents = states.flatMap(([, state]) => state.documents)
+    const all = { documents: states.flatMap(([, state]) => state.documents), problems: [], warnings: [] }
+    const { documents, problems: repeated } = joined([all])
+    for (const problem of repeated) problems.push({ where: problem.file, message: formatProblem(problem) })
     const neverGood = states.some(([, state]) => state.good === undefined)
-    const snapshot = snapshotOf(documents)
+    const snapshot = snapshotOf(documents.map(({ object }) => object))
     const node = this.#identify(snapshot, problems)
     const known = directory.type === 'read' && !(neverGood && documents.length === 0)
     if (known && 'index' in node.number) this.#plan(snapshot, node, node.number.index, problems)
@@ -152,4 +152,10 @@ function routerNode(snapshot: Snapshot, name: string): ReturnType<NodeKnowledge[
   const found = snapshot.resources.find((each) => each.kind === 'RouterNode' && each.metadata.name === name)
   if (found?.kind !== 'RouterNode') return undefined
   return { index: found.spec.index, labels: found.metadata.labels ?? {} }
+}
+
+/** A file is bad when anything in it is; what is not nodeleaf's is passed over. */
+function parse(file: string, text: string): Parsed<Document> {
+  const { documents, problems } = readManifest(file, text)
+  return { documents, problems: problems.map(formatProblem) }
 }

@@ -1,0 +1,82 @@
+/** The static source at work: reads whenever the files change, hands on what they want, logs what is wrong with them. */
+import { hostname } from 'node:os'
+import { hostAddresses } from './host-addresses.ts'
+import type { Log } from '../log.ts'
+import type { AgentOptions } from '../options.ts'
+import { Wake } from '../wake.ts'
+import type { Planned } from './planned.ts'
+import { StaticSource, type SourceReading } from './static-source.ts'
+import { watchDirectory } from './watch-directory.ts'
+
+const RESCAN_MS = 5000
+const UNSETTLED_MS = 500
+
+export class FollowedSource {
+  readonly #source: StaticSource
+  readonly #options: AgentOptions
+  readonly #log: Log
+  readonly #wanted: (planned: Planned, changed: boolean) => void
+  /** Editors and copies touch a file several times: read when they have finished. */
+  readonly #changes = new Wake({ quietMs: 200, latestMs: 2000 })
+  #told = new Set<string>()
+  #revision: string | undefined
+  #reading: SourceReading
+
+  /** Reads at once. `wanted` is called after each reading that knows a plan, also when it is the same. */
+  constructor(options: AgentOptions, log: Log, wanted: (planned: Planned, changed: boolean) => void) {
+    const { configDir, stateDir, node, nodeFile, index } = options
+    this.#options = options
+    this.#log = log
+    this.#wanted = wanted
+    this.#source = new StaticSource({
+      configDir,
+      stateDir,
+      ...(node === undefined ? {} : { node }),
+      ...(nodeFile === undefined ? {} : { nodeFile }),
+      ...(index === undefined ? {} : { index }),
+      hostName: hostname(),
+      addressesOf: hostAddresses,
+    })
+    this.#reading = this.read()
+  }
+
+  /** The last reading. */
+  get reading(): SourceReading {
+    return this.#reading
+  }
+
+  read(): SourceReading {
+    const reading = this.#source.read(Date.now())
+    this.#reading = reading
+    this.#tell(reading)
+    const { planned } = reading
+    if (planned !== undefined) {
+      const { revision, from, refused } = planned
+      const changed = revision !== this.#revision
+      if (changed) this.#log.info('plan', { revision, from, files: reading.files, refused: refused.length })
+      this.#revision = revision
+      this.#wanted(planned, changed)
+    }
+    if (reading.unsettled) setTimeout(() => this.#changes.request('unsettled'), UNSETTLED_MS).unref()
+    return reading
+  }
+
+  /** Reads after every change until the signal aborts. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { configDir, nodeFile } = this.#options
+    const watching = { rescanMs: RESCAN_MS, signal, ...(nodeFile === undefined ? {} : { file: nodeFile }) }
+    watchDirectory(configDir, watching, () => this.#changes.request('changed'))
+    while ((await this.#changes.next(signal)).length > 0) this.read()
+  }
+
+  /** Each problem once, when it comes and when it goes. */
+  #tell(reading: SourceReading): void {
+    const refused = (reading.planned?.refused ?? []).map(
+      ({ object, reason, message, remedy }) => `${object.kind}/${object.name}: ${reason}: ${message}; ${remedy}`,
+    )
+    const now = new Set([...reading.problems.map(({ where, message }) => `${where}: ${message}`), ...refused])
+    for (const problem of now) if (!this.#told.has(problem)) this.#log.warn('configuration problem', { problem })
+    for (const problem of this.#told) if (!now.has(problem)) this.#log.info('configuration problem gone', { problem })
+    this.#told = now
+  }
+}
