@@ -2,19 +2,34 @@
  * The kernel side of the agent, as the reconciler sees it (it is the reconciler's KernelPort).
  *
  * Call `await fs.promises.stat('/')` once before: it starts libuv's threads, which must not be born in the router's
- * namespace. Nothing here is kept between passes but counters: every call looks at the kernel and the records on disk.
+ * namespace. Every call looks at the kernel and the NICs' records on disk anew.
  */
-import type { NodePlan } from '../../api/plan/node-plan.ts'
-import type { MachineFacts } from './objects.ts'
+import type { NodePlan, ResourceRef } from '../../api/plan/node-plan.ts'
+import { apply } from './apply.ts'
+import { desired } from './desired.ts'
+import { diff } from './diff.ts'
+import { perform } from './effect.ts'
+import { Namespaces } from './namespaces.ts'
+import { subscribe, type NetlinkEvent } from './netlink/events.ts'
+import { getLink } from './netlink/link.ts'
+import { capture } from './nic/capture.ts'
+import { NicMover } from './nic/move.ts'
+import { factsOf, type NicRecord } from './nic/record.ts'
+import { NicStore } from './nic/store.ts'
+import type { MachineFacts, NicFacts } from './objects.ts'
+import { observe } from './observe.ts'
 import type { Observed } from './observed.ts'
 import type { KernelFailure, Operation } from './operation.ts'
-import type { Unsupported } from './unsupported.ts'
+import { PROTOCOL } from './owner.ts'
+import { unsupported, type Unsupported } from './unsupported.ts'
 
 export interface KernelOptions {
   /** Name of the router's namespace: `nodeleaf` is /run/netns/nodeleaf. Made when it is not there. */
   readonly netns: string
-  /** Where the NICs' records are: `<stateDir>/nics/<name>.json`. */
+  /** The NICs' records are in `<stateDir>/nics`. */
   readonly stateDir: string
+  /** Told what a person should know of an operation that was done. */
+  readonly warn?: (message: string, ref: ResourceRef) => void
 }
 
 export interface Differences {
@@ -26,21 +41,160 @@ export interface Differences {
   readonly unsupported: readonly Unsupported[]
 }
 
-export interface KernelSide extends Disposable {
+/** How long a burst of netlink events is collected. */
+const QUIET_MS = 50
+
+export class Kernel implements Disposable {
+  readonly #namespaces: Namespaces
+  readonly #store: NicStore
+  readonly #nics: NicMover
+  readonly #warn: (message: string, ref: ResourceRef) => void
+  /** What failed since the last look, by object: later stages do not build on it. */
+  readonly #failed = new Map<string, KernelFailure>()
+
+  private constructor(options: KernelOptions) {
+    this.#namespaces = new Namespaces(options.netns)
+    this.#store = new NicStore(options.stateDir)
+    this.#nics = new NicMover(this.#namespaces, this.#store)
+    this.#warn = options.warn ?? (() => {})
+  }
+
+  /** Makes the router's namespace when it is not there. Throws what node:fs throws: EPERM without CAP_SYS_ADMIN. */
+  static open(options: KernelOptions): Kernel {
+    const kernel = new Kernel(options)
+    try {
+      kernel.#namespaces.refresh()
+    } catch (error) {
+      kernel.close()
+      throw error
+    }
+    return kernel
+  }
+
+  /** Path of the router's namespace. */
+  get netnsPath(): string {
+    return this.#namespaces.routerPath
+  }
+
   /** Netlink, sysctl and namespace writes since the start. */
-  readonly writes: number
-  /** Reads what the kernel has and compares it with the plan; writes nothing. */
-  differences(plan: NodePlan): Promise<Differences>
+  get writes(): number {
+    return this.#namespaces.writes
+  }
+
+  observe(): Observed {
+    this.#namespaces.refresh()
+    return observe(this.#namespaces, this.#store.all())
+  }
+
+  /** What the NICs of the plan are, or were before they moved. */
+  facts(plan: NodePlan): MachineFacts {
+    const records = this.#store.all()
+    const nics: Record<string, NicFacts> = {}
+    for (const name of plan.router?.interfaces ?? []) {
+      const record = records.get(name) ?? this.#look(name, plan.router?.for)
+      if (record !== undefined) nics[name] = factsOf(record)
+    }
+    return { nics }
+  }
+
+  #look(name: string, ref: ResourceRef | undefined): NicRecord | undefined {
+    for (const namespace of ['router', 'host'] as const) {
+      const netlink = this.#namespaces.netlink(namespace)
+      const link = getLink(netlink, name)
+      if (link !== undefined && ref !== undefined) return capture(netlink, link, ref)
+    }
+    return undefined
+  }
+
+  /** Reads what the kernel has and compares it with the plan; writes nothing but the namespace itself when it is gone. */
+  async differences(plan: NodePlan): Promise<Differences> {
+    this.#failed.clear()
+    const have = this.observe()
+    const operations = diff(desired(plan, this.facts(plan)), have)
+    const of = (stage: Operation['stage']): Operation[] => operations.filter((operation) => operation.stage === stage)
+    return {
+      create: of('create'),
+      raise: of('raise'),
+      remove: of('remove'),
+      failures: [],
+      unsupported: unsupported(plan),
+    }
+  }
+
   /** Does the operations in order; one that fails does not keep others from being done unless they need it. */
-  apply(operations: readonly Operation[], signal?: AbortSignal): Promise<readonly KernelFailure[]>
-  /** What is still different, per resource; for after a pass. */
-  verify(plan: NodePlan): Promise<readonly KernelFailure[]>
-  observe(plan?: NodePlan): Observed
-  /** What the NICs of the plan are or were like on the host. */
-  facts(plan: NodePlan): MachineFacts
-  /** Something that is observed changed in one of the namespaces; bursts are one call. Returns what ends it. */
-  onChange(callback: () => void): () => void
-  /** Gives everything back, see uninstall.ts. Returns what could not be. */
-  uninstall(): Promise<readonly KernelFailure[]>
-  close(): void
+  apply(operations: readonly Operation[], signal?: AbortSignal): Promise<readonly KernelFailure[]> {
+    return apply(operations, (operation) => this.#perform(operation), this.#failed, signal)
+  }
+
+  #perform(operation: Operation): void {
+    for (const warning of perform(operation, this.#namespaces, this.#nics)) this.#warn(warning, operation.for)
+  }
+
+  /** What is still different, for after a pass: the first difference of each resource. */
+  async verify(plan: NodePlan): Promise<readonly KernelFailure[]> {
+    const first = new Map<string, KernelFailure>()
+    for (const operation of diff(desired(plan, this.facts(plan)), this.observe())) {
+      const key = `${operation.for.kind}/${operation.for.name}`
+      const left = operation.refused ?? {
+        reason: 'KernelRefused',
+        message: `not as it should be: ${operation.text}`,
+        permanent: false,
+      }
+      if (!first.has(key)) first.set(key, { for: operation.for, ...left })
+    }
+    return [...first.values()]
+  }
+
+  /**
+   * Something that is observed changed in one of the namespaces (neighbours and forwarding entries do not count);
+   * bursts are one call, an overrun is one too. What the agent does itself is told as well. Returns what ends it.
+   */
+  onChange(callback: () => void): () => void {
+    let timer: NodeJS.Timeout | undefined
+    const wake = (events: readonly NetlinkEvent[]): void => {
+      if (!events.some(concernsUs)) return
+      timer ??= setTimeout(() => {
+        timer = undefined
+        callback()
+      }, QUIET_MS)
+    }
+    const groups = ['link', 'address', 'route'] as const
+    const host = subscribe({ groups: ['link', 'address'] }, wake)
+    const router = subscribe({ groups, netns: this.#namespaces.routerPath }, wake)
+    return () => {
+      clearTimeout(timer)
+      host[Symbol.dispose]()
+      router[Symbol.dispose]()
+    }
+  }
+
+  /**
+   * Gives everything back: deletes what nodeleaf made, returns the NICs with what they had, and deletes the router's
+   * namespace when nothing of others is left in it. FRR should have ended before. Returns what could not be given back;
+   * doing it again goes on from there.
+   */
+  async uninstall(): Promise<readonly KernelFailure[]> {
+    if (!this.#namespaces.routerExists && this.#store.all().size === 0) return []
+    this.#failed.clear()
+    const failures = await this.apply(diff([], this.observe()))
+    const { foreign, objects, moving } = this.observe()
+    const left = [...foreign, ...objects.filter((object) => object.type === 'link' && object.kind !== 'loopback')]
+    if (failures.length === 0 && moving.length === 0 && !left.some(({ namespace }) => namespace === 'router')) {
+      this.#namespaces.removeRouter()
+    }
+    return failures
+  }
+
+  close(): void {
+    this.#namespaces.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/** zebra's routes come and go by the thousand. */
+function concernsUs(event: NetlinkEvent): boolean {
+  return event.type !== 'route' || event.object.protocol === PROTOCOL
 }

@@ -138,3 +138,20 @@ export function keyOf(object: KernelObject): string {
 export function linkKey(namespace: Namespace, name: string): string {
   return `link ${namespace} ${name}`
 }
+
+/** Links that are made up at once, before FRR: the underlay, which no VNI hangs on, and bridges of the host. */
+export function isEarly(link: Pick<LinkObject, 'kind' | 'namespace'>): boolean {
+  return (
+    link.kind === 'loopback' ||
+    link.kind === 'dummy' ||
+    link.kind === 'nic' ||
+    (link.kind === 'bridge' && link.namespace === 'host')
+  )
+}
+
+/** Names of the links an object hangs on. */
+export function linksOf(object: Exclude<KernelObject, LinkObject>): string[] {
+  if (object.type === 'address') return [object.link]
+  if (object.type === 'sysctl' || object.target.type === 'unreachable') return []
+  return object.target.link === undefined ? [] : [object.target.link]
+}

@@ -1,0 +1,58 @@
+/** What differs between an object that is wanted and the one that is there, and whether the kernel can change it. Pure. */
+import { isDeepStrictEqual } from 'node:util'
+import type { KernelObject, LinkObject } from './objects.ts'
+import { sameOwner } from './owner.ts'
+
+/** Whether nothing is to be done. A field that is not wanted in any particular way is left as it is, but for the master. */
+export function satisfied(want: KernelObject, have: KernelObject): boolean {
+  switch (want.type) {
+    case 'link':
+      return have.type === 'link' && changedFields(want, have).length === 0 && want.up === have.up
+    case 'address':
+      return (
+        have.type === 'address' &&
+        want.peer === have.peer &&
+        want.noPrefixRoute === have.noPrefixRoute &&
+        want.noDad === have.noDad
+      )
+    case 'route':
+      return have.type === 'route' && isDeepStrictEqual(want.target, have.target)
+    case 'sysctl':
+      return have.type === 'sysctl' && want.value === have.value
+  }
+}
+
+export type LinkField = 'owner' | 'mtu' | 'mac' | 'master' | 'addrGenMode' | 'bridgePort' | 'mcastSnooping' | 'local'
+
+/** The fields, but for `up`, in which a link differs and which can be changed while it stays. */
+export function changedFields(want: LinkObject, have: LinkObject): LinkField[] {
+  const fields: LinkField[] = []
+  const differs = <T>(wanted: T | undefined, there: T | undefined): boolean =>
+    wanted !== undefined && !isDeepStrictEqual(wanted, there)
+  if (want.kind !== 'loopback' && !sameOwner(want.for, have.for)) fields.push('owner')
+  if (differs(want.mtu, have.mtu)) fields.push('mtu')
+  if (differs(want.mac, have.mac)) fields.push('mac')
+  if (want.kind !== 'nic' && want.master !== have.master) fields.push('master')
+  if (differs(want.addrGenMode, have.addrGenMode)) fields.push('addrGenMode')
+  if (want.kind === 'bridge' && have.kind === 'bridge' && differs(want.mcastSnooping, have.mcastSnooping))
+    fields.push('mcastSnooping')
+  if (want.kind === 'vxlan' && have.kind === 'vxlan' && want.local !== have.local) fields.push('local')
+  if ((want.kind === 'vxlan' || want.kind === 'veth') && want.kind === have.kind) {
+    // A port's options end with its membership.
+    const there = want.master === have.master ? have.bridgePort : undefined
+    if (differs(want.bridgePort, there)) fields.push('bridgePort')
+  }
+  return fields
+}
+
+/** Whether the link must be deleted and made again: what makes it what it is cannot be changed in the kernel. */
+export function mustBeRemade(want: LinkObject, have: LinkObject): boolean {
+  if (want.kind !== have.kind) return true
+  if (want.kind === 'vrf' && have.kind === 'vrf') return want.table !== have.table
+  if (want.kind === 'veth' && have.kind === 'veth') return !isDeepStrictEqual(want.peer, have.peer)
+  if (want.kind === 'vxlan' && have.kind === 'vxlan') {
+    // vxlan_nl2conf: "New local address family does not match old", and neither VNI nor port can change.
+    return want.vni !== have.vni || want.port !== have.port || want.local.includes(':') !== have.local.includes(':')
+  }
+  return false
+}

@@ -1,0 +1,143 @@
+/**
+ * What is to be done to make the kernel as it is wanted: pure, and ordered.
+ *
+ * The stages frame FRR's configuration (field notes, "Order that FRR survives"): links are made down, FRR learns of
+ * their VNIs, they are raised and addressed; FRR lets go, they are deleted. Within a stage: what must be freed first,
+ * then whatever others depend on. A link is changed where it is whenever the kernel can; one that must be re-made takes
+ * its addresses, routes and ports along, and a link that enters or leaves a VRF its routes, so these follow.
+ */
+import { changedFields, satisfied } from './change.ts'
+import type { KernelObject, LinkObject, Stage } from './objects.ts'
+import { isEarly, linkKey, linksOf } from './objects.ts'
+import type { Observed } from './observed.ts'
+import type { Operation, Refusal } from './operation.ts'
+import { describe } from './operation.ts'
+import { Surviving } from './surviving.ts'
+
+export function diff(want: readonly KernelObject[], have: Observed): readonly Operation[] {
+  const surviving = new Surviving(want, have)
+  const ranked: { readonly rank: number; readonly operation: Operation }[] = []
+  const add = (rank: number, operation: Operation): void => void ranked.push({ rank, operation })
+
+  for (const link of surviving.remade) add(RANK.free, removal(link, 'create'))
+  for (const object of want) {
+    if (object.type === 'link')
+      for (const operation of linkOperations(object, surviving)) add(rankOf(operation), operation)
+    else for (const operation of otherOperations(object, surviving)) add(rankOf(operation), operation)
+  }
+  for (const object of surviving.unwanted()) {
+    if (object.type === 'link') add(RANK.deleteLink[object.kind], removal(object, 'remove'))
+    else if (object.type === 'route')
+      add(RANK.deleteRoute, removal(object, surviving.leavesWithVrf(object) ? 'remove' : 'raise'))
+    else if (object.type === 'address') add(RANK.deleteAddress, removal(object, surviving.stageOfFreeing(object)))
+  }
+  const stages: readonly Stage[] = ['create', 'raise', 'remove']
+  return stages.flatMap((stage) =>
+    ranked
+      .filter(({ operation }) => operation.stage === stage)
+      .sort((a, b) => a.rank - b.rank)
+      .map(({ operation }) => operation),
+  )
+}
+
+/** Smaller comes first within a stage. */
+const RANK = {
+  free: 0,
+  sysctl: 1,
+  deleteRoute: 2,
+  deleteAddress: 3,
+  /** Making and changing; a link's master precedes it. */
+  link: { loopback: 10, dummy: 11, vrf: 12, bridge: 13, vxlan: 14, veth: 15, nic: 16 },
+  raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, veth: 24, nic: 25 },
+  address: 30,
+  route: 31,
+  deleteLink: { veth: 40, vxlan: 41, bridge: 42, vrf: 43, dummy: 44, loopback: 45, nic: 46 },
+} as const
+
+function rankOf(operation: Operation): number {
+  const { object } = operation
+  switch (object.type) {
+    case 'sysctl':
+      return RANK.sysctl
+    case 'address':
+      return RANK.address
+    case 'route':
+      return RANK.route
+    case 'link':
+      // The host's end follows the one that makes the pair.
+      if (operation.do === 'raise') return RANK.raise[object.kind]
+      return RANK.link[object.kind] + (object.kind === 'veth' && object.namespace === 'host' ? 0.5 : 0)
+  }
+}
+
+function linkOperations(link: LinkObject, surviving: Surviving): Operation[] {
+  const have = surviving.link(link)
+  const after = dependencies(link)
+  const refused = have === undefined ? surviving.refusal(link) : undefined
+  const late: Stage = isEarly(link) ? 'create' : 'raise'
+  if (refused !== undefined) return [toDo('create', link, makingStage(link), after, { refused })]
+
+  // What is wrong with the master keeps the link from being plugged in, not from being there.
+  const noMaster = surviving.masterRefusal(link)
+  const now = noMaster === undefined ? link : without(link, have)
+  const operations: Operation[] = []
+  if (have === undefined) {
+    operations.push(toDo('create', now, makingStage(link), after))
+    if (raisedLater(link)) operations.push(toDo('raise', now, 'raise', after))
+  } else {
+    if (changedFields(now, have).length > 0) operations.push(toDo('change', now, late, after, { was: have }))
+    if (now.up && !have.up) operations.push(toDo('raise', now, late, after, { was: have }))
+  }
+  if (noMaster !== undefined) operations.push(toDo('change', link, 'raise', after, { was: now, refused: noMaster }))
+  return operations
+}
+
+function otherOperations(object: Exclude<KernelObject, LinkObject>, surviving: Surviving): Operation[] {
+  const have = surviving.other(object)
+  if (have !== undefined && satisfied(object, have)) return []
+  if (object.type === 'sysctl') {
+    if (have === undefined && object.optional) return []
+    return [toDo('change', object, 'create', [], have === undefined ? {} : { was: have })]
+  }
+  const stage = surviving.stageOf(object)
+  const after = linksOf(object).map((link) => linkKey(object.namespace, link))
+  return [
+    have === undefined ? toDo('create', object, stage, after) : toDo('change', object, stage, after, { was: have }),
+  ]
+}
+
+function removal(object: KernelObject, stage: Stage): Operation {
+  return toDo('delete', object, stage, [], { was: object })
+}
+
+function toDo(
+  what: Operation['do'],
+  object: KernelObject,
+  stage: Stage,
+  after: readonly string[],
+  more: { readonly was?: KernelObject; readonly refused?: Refusal } = {},
+): Operation {
+  return { do: what, stage, object, for: object.for, text: describe(what, object), after, ...more }
+}
+
+function raisedLater(link: LinkObject): boolean {
+  return !isEarly(link) && link.kind !== 'veth'
+}
+
+/** Veths are made when everything they lead to is up. */
+function makingStage(link: LinkObject): Stage {
+  return link.kind === 'veth' ? 'raise' : 'create'
+}
+
+function dependencies(link: LinkObject): string[] {
+  const keys: string[] = []
+  if (link.master !== undefined) keys.push(linkKey(link.namespace, link.master))
+  if (link.kind === 'veth' && link.namespace === 'host') keys.push(linkKey(link.peer.namespace, link.peer.name))
+  return keys
+}
+
+/** The link as it should be while its master cannot be had: where it is now, otherwise on its own. */
+function without(link: LinkObject, have: LinkObject | undefined): LinkObject {
+  const { master: _, ...rest } = link
+  return have?.master === undefined ? rest : { ...rest, master: have.master }
+}

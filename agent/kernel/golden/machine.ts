@@ -1,0 +1,70 @@
+/** For lab tests: a "node", which is a namespace the test runs in, with a NIC whose cable ends in another namespace. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import type { NodePlan } from '../../../api/plan/node-plan.ts'
+import { Kernel } from '../kernel.ts'
+import type { KernelFailure } from '../operation.ts'
+
+export const NETNS = 'nlrouter'
+
+export function sh(command: string): string {
+  return execFileSync('sh', ['-ec', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+/** The test's own namespace serves as the host: it must be a fresh kernel's (or namespace's). */
+export class Machine {
+  readonly stateDir = mkdtempSync(join(tmpdir(), 'nodeleaf-'))
+  kernel = this.open()
+  warnings: string[] = []
+
+  constructor() {
+    sh(`ip netns add cable
+      ip link add eth1 mtu 1500 type veth peer name far netns cable
+      ip -n cable link set far up; ip link set eth1 up; ip link set lo up
+      ip -n cable addr add 192.168.10.1/24 dev far
+      ip addr add 192.168.10.11/24 brd + dev eth1; ip addr add 192.168.10.12/24 dev eth1
+      ip addr add fd00:10::11/64 dev eth1 nodad; ip addr add fd00:10::12/64 dev eth1 noprefixroute nodad
+      ip addr add 10.99.0.1 peer 10.99.0.2/32 dev eth1
+      ip route add 172.16.0.0/16 via 192.168.10.1; ip route add default via 192.168.10.1 metric 77
+      ip route add 172.17.0.0/16 via 192.168.10.1 src 192.168.10.12 mtu 1400 table 77 proto 42
+      ip -6 route add fd99::/64 via fd00:10::1 metric 55
+      sysctl -qw net.ipv4.conf.eth1.rp_filter=2 net.ipv6.conf.eth1.accept_ra=0
+      ip link set eth1 alias uplink`)
+  }
+
+  open(): Kernel {
+    return Kernel.open({ netns: NETNS, stateDir: this.stateDir, warn: (message) => void this.warnings.push(message) })
+  }
+
+  /** What a reconciler does, without FRR. */
+  async pass(plan: NodePlan): Promise<readonly KernelFailure[]> {
+    const { create, raise, remove } = await this.kernel.differences(plan)
+    return [
+      ...(await this.kernel.apply(create)),
+      ...(await this.kernel.apply(raise)),
+      ...(await this.kernel.apply(remove)),
+    ]
+  }
+
+  async converges(t: ExecutionContext, plan: NodePlan): Promise<void> {
+    t.deepEqual(await this.pass(plan), [])
+    const { create, raise, remove } = await this.kernel.differences(plan)
+    t.deepEqual([...create, ...raise, ...remove], [])
+  }
+
+  /** The host as `ip` shows it, without counters. */
+  snapshot(): unknown {
+    return ['link', 'addr', 'route show table all', '-6 route show table all', 'rule', '-6 rule'].map((what) =>
+      JSON.parse(sh(`ip -d -j ${what}`) || '[]'),
+    )
+  }
+
+  destroy(): void {
+    this.kernel.close()
+    sh(`for n in ${NETNS} cable; do ip netns del $n 2>/dev/null || true; done; ip link del eth1 2>/dev/null || true`)
+    rmSync(this.stateDir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,98 @@
+/** The two network namespaces the agent works in, each with its netlink socket. */
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { Netlink } from './netlink/netlink.ts'
+import { createNetns, deleteNetns, netnsExists, runInNetns } from './netlink/netns.ts'
+import type { Namespace } from './objects.ts'
+
+/** "Host" is the namespace the agent was started in. */
+export const HOST_NETNS = '/proc/self/ns/net'
+
+export class Namespaces implements Disposable {
+  readonly routerPath: string
+  readonly #host: Netlink
+  #router: { readonly netlink: Netlink; readonly inode: number } | undefined
+  #otherWrites = 0
+
+  /** `netns` is a name (`nodeleaf`) or a path. */
+  constructor(netns: string) {
+    this.routerPath = netns.includes('/') ? netns : `/run/netns/${netns}`
+    this.#host = Netlink.open()
+  }
+
+  get routerExists(): boolean {
+    return netnsExists(this.routerPath)
+  }
+
+  /** Makes the router's namespace when it is not there (any more), and follows one that was made anew. */
+  refresh(): void {
+    if (!this.routerExists) {
+      createNetns(this.routerPath)
+      this.#otherWrites++
+    }
+    const { ino } = statSync(this.routerPath)
+    if (this.#router?.inode === ino) return
+    this.#dropRouter()
+    this.#router = { netlink: Netlink.open({ netns: this.routerPath }), inode: ino }
+  }
+
+  netlink(namespace: Namespace): Netlink {
+    if (namespace === 'host') return this.#host
+    if (this.#router === undefined) this.refresh()
+    if (this.#router === undefined) throw new Error(`no namespace ${this.routerPath}`)
+    return this.#router.netlink
+  }
+
+  path(namespace: Namespace): string {
+    return namespace === 'host' ? HOST_NETNS : this.routerPath
+  }
+
+  get writes(): number {
+    return this.#otherWrites + this.#host.writes + (this.#router?.netlink.writes ?? 0)
+  }
+
+  /** Those that the kernel has, by path. */
+  readSysctls(namespace: Namespace, paths: readonly string[]): Map<string, string> {
+    return this.#inside(namespace, () => {
+      const values = new Map<string, string>()
+      for (const path of paths) {
+        try {
+          values.set(path, readFileSync(`/proc/sys/${path}`, 'latin1').trim())
+        } catch {
+          // Not in this kernel, or (stable_secret) not set.
+        }
+      }
+      return values
+    })
+  }
+
+  writeSysctl(namespace: Namespace, path: string, value: string): void {
+    this.#otherWrites++
+    this.#inside(namespace, () => writeFileSync(`/proc/sys/${path}`, value))
+  }
+
+  #inside<T>(namespace: Namespace, call: () => T): T {
+    return namespace === 'host' ? call() : runInNetns(this.routerPath, call)
+  }
+
+  /** Links that are still in it go with it; NICs of hardware fall back to the initial namespace. */
+  removeRouter(): void {
+    this.#dropRouter()
+    deleteNetns(this.routerPath)
+    this.#otherWrites++
+  }
+
+  #dropRouter(): void {
+    this.#otherWrites += this.#router?.netlink.writes ?? 0
+    this.#router?.netlink.close()
+    this.#router = undefined
+  }
+
+  close(): void {
+    this.#dropRouter()
+    this.#host.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}

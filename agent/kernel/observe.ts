@@ -1,0 +1,216 @@
+/** Reads both namespaces: nodeleaf's own objects, and the names of everyone else's links. Effects: reads only. */
+import type { ResourceRef } from '../../api/plan/node-plan.ts'
+import { listAddresses, type Address } from './netlink/address.ts'
+import { listLinks, type Link } from './netlink/link.ts'
+import { netnsId } from './netlink/netns.ts'
+import { listRoutes, type Route } from './netlink/route.ts'
+import type { Namespaces } from './namespaces.ts'
+import { VTEP_LINK } from './names.ts'
+import type { NicRecord } from './nic/record.ts'
+import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject } from './objects.ts'
+import type { ForeignLink, Observed } from './observed.ts'
+import { GROUP_PLUGGED, NOBODY, ownerOf, PROTOCOL } from './owner.ts'
+import { routerSysctls } from './sysctls.ts'
+
+export function observe(namespaces: Namespaces, records: ReadonlyMap<string, NicRecord>): Observed {
+  const sides = { router: readSide(namespaces, 'router', records), host: readSide(namespaces, 'host', records) }
+  const objects: KernelObject[] = []
+  const foreign: ForeignLink[] = []
+  const settled = new Set<string>()
+  for (const side of [sides.router, sides.host]) {
+    for (const link of side.links) {
+      const ref = side.owners.get(link.index)
+      const object = ref === undefined ? undefined : linkObject(link, ref, side, sides, records)
+      if (object === undefined) foreign.push({ namespace: side.namespace, name: link.name, kind: link.kind })
+      else if (object.kind !== 'nic') objects.push(object)
+      else if ((records.get(link.name)?.phase ?? 'inside') === 'inside') {
+        objects.push(object)
+        settled.add(link.name)
+      }
+    }
+  }
+  const marked = [sides.router, sides.host].some(({ addresses }) =>
+    addresses.some(({ protocol }) => protocol !== undefined),
+  )
+  for (const side of [sides.router, sides.host]) objects.push(...addressObjects(side, marked))
+  objects.push(...routeObjects(namespaces, sides.router))
+  const sysctls = routerSysctls(NOBODY)
+  const values = namespaces.readSysctls(
+    'router',
+    sysctls.map(({ path }) => path),
+  )
+  for (const sysctl of sysctls) {
+    const value = values.get(sysctl.path)
+    if (value !== undefined) objects.push({ ...sysctl, value })
+  }
+  return { objects, foreign, moving: [...records.keys()].filter((name) => !settled.has(name)) }
+}
+
+interface Side {
+  readonly namespace: Namespace
+  readonly links: readonly Link[]
+  readonly byIndex: ReadonlyMap<number, Link>
+  /** Of own links, by index. */
+  readonly owners: ReadonlyMap<number, ResourceRef>
+  readonly addresses: readonly Address[]
+  /** Number of the other namespace as this one calls it. */
+  readonly other: number | undefined
+}
+
+function readSide(namespaces: Namespaces, namespace: Namespace, records: ReadonlyMap<string, NicRecord>): Side {
+  const netlink = namespaces.netlink(namespace)
+  const links = listLinks(netlink)
+  const owners = new Map<number, ResourceRef>()
+  for (const link of links) {
+    const owner = ownerOf(link.alias, link.group)
+    const record = namespace === 'router' ? records.get(link.name) : undefined
+    if (namespace === 'router' && link.name === 'lo') owners.set(link.index, NOBODY)
+    else if (record !== undefined) owners.set(link.index, owner ?? record.for)
+    // A NIC on its way back may still have the alias; it is not the router's any more.
+    else if (owner !== undefined && !(namespace === 'host' && isNic(link, owner))) owners.set(link.index, owner)
+  }
+  return {
+    namespace,
+    links,
+    byIndex: new Map(links.map((link) => [link.index, link])),
+    owners,
+    addresses: listAddresses(netlink),
+    other: netnsId(netlink, namespaces.path(namespace === 'router' ? 'host' : 'router')),
+  }
+}
+
+/** All that an Underlay makes is the VTEP's link: what else serves it was brought. */
+function isNic(link: Link, owner: ResourceRef): boolean {
+  return owner.kind === 'Underlay' && owner.name !== '' && link.name !== VTEP_LINK
+}
+
+function linkObject(
+  link: Link,
+  ref: ResourceRef,
+  side: Side,
+  sides: Readonly<Record<Namespace, Side>>,
+  records: ReadonlyMap<string, NicRecord>,
+): LinkObject | undefined {
+  const { namespace } = side
+  const { name, up, mtu, mac, data, addrGenMode } = link
+  const own = { type: 'link', namespace, name, up, for: ref } as const
+  if (namespace === 'router' && name === 'lo') return { ...own, kind: 'loopback' }
+  const common = {
+    ...own,
+    mtu,
+    ...(mac === undefined ? {} : { mac }),
+    ...(addrGenMode === 'eui64' || addrGenMode === 'none' ? { addrGenMode } : {}),
+    ...masterOf(link, side),
+  }
+  if (namespace === 'router' && (records.has(name) || isNic(link, ref))) return { ...common, kind: 'nic' }
+  switch (data?.kind) {
+    case 'dummy':
+      return { ...common, kind: 'dummy' }
+    case 'vrf':
+      return { ...common, kind: 'vrf', table: data.table }
+    case 'bridge':
+      return { ...common, kind: 'bridge', mcastSnooping: data.mcastSnooping ?? false }
+    case 'vxlan':
+      return {
+        ...common,
+        kind: 'vxlan',
+        vni: data.vni ?? 0,
+        local: data.local ?? '',
+        port: data.port ?? 0,
+        bridgePort: portOf(link) ?? { learning: true, neighSuppress: false },
+      }
+    case 'veth': {
+      const port = portOf(link)
+      return {
+        ...common,
+        kind: 'veth',
+        peer: peerOf(link, side, sides),
+        ...(port === undefined ? {} : { bridgePort: port }),
+      }
+    }
+    case 'vlan':
+    case undefined:
+      return undefined
+  }
+}
+
+/** A host's end counts as plugged in only by nodeleaf: one that is left free is its user's to plug. */
+function masterOf(link: Link, side: Side): { readonly master?: string } {
+  if (link.master === undefined || (side.namespace === 'host' && link.group !== GROUP_PLUGGED)) return {}
+  return { master: side.byIndex.get(link.master)?.name ?? `link ${link.master}` }
+}
+
+function portOf(link: Link): { learning: boolean; neighSuppress: boolean } | undefined {
+  const { bridgePort } = link
+  if (bridgePort === undefined) return undefined
+  return { learning: bridgePort.learning ?? true, neighSuppress: bridgePort.neighSuppress ?? false }
+}
+
+function peerOf(
+  link: Link,
+  side: Side,
+  sides: Readonly<Record<Namespace, Side>>,
+): { namespace: Namespace; name: string } {
+  const other = side.namespace === 'router' ? sides.host : sides.router
+  const there = link.parentNetnsId === undefined ? side : link.parentNetnsId === side.other ? other : undefined
+  const peer = there?.byIndex.get(link.parent ?? 0)
+  return { namespace: there?.namespace ?? other.namespace, name: peer?.name ?? '' }
+}
+
+/** `marked`: whether this kernel says who made an address (IFA_PROTO); `lo` has one that says so. */
+function addressObjects(side: Side, marked: boolean): AddressObject[] {
+  return side.addresses.flatMap((address) => {
+    const ref = side.owners.get(address.link)
+    const link = side.byIndex.get(address.link)
+    if (ref === undefined || link === undefined) return []
+    const ours = marked ? address.protocol === PROTOCOL : isLikelyOurs(address, link, ref, side.namespace)
+    if (!ours) return []
+    const { peer } = address
+    return [
+      {
+        type: 'address',
+        namespace: side.namespace,
+        link: link.name,
+        address: address.address,
+        noPrefixRoute: address.noPrefixRoute === true,
+        noDad: address.noDad === true,
+        ...(peer === undefined ? {} : { peer }),
+        for: ref,
+      },
+    ]
+  })
+}
+
+/** Before Linux 5.18. What lies on the host's end of a segment is never ours. */
+function isLikelyOurs(address: Address, link: Link, ref: ResourceRef, namespace: Namespace): boolean {
+  if (link.name === 'lo' || !address.permanent) return false
+  if (namespace === 'host') return ref.kind !== 'L2VNI' && address.scope === 0
+  return address.scope === 0 || address.noDad === true
+}
+
+function routeObjects(namespaces: Namespaces, side: Side): RouteObject[] {
+  const vrfs = new Map(
+    side.links.flatMap((link) => (link.data?.kind === 'vrf' ? [[link.data.table, link] as const] : [])),
+  )
+  return listRoutes(namespaces.netlink('router'), { protocol: PROTOCOL }).map((route) => {
+    const target = targetOf(route, side)
+    const through = side.byIndex.get(route.nexthops[0]?.link ?? 0) ?? vrfs.get(route.table)
+    return {
+      type: 'route',
+      namespace: 'router',
+      table: route.table,
+      destination: route.destination,
+      metric: route.metric,
+      target,
+      for: (through === undefined ? undefined : side.owners.get(through.index)) ?? NOBODY,
+    }
+  })
+}
+
+function targetOf(route: Route, side: Side): RouteObject['target'] {
+  const [hop] = route.nexthops
+  if (route.type !== 'unicast') return { type: 'unreachable' }
+  const link = side.byIndex.get(hop?.link ?? 0)?.name
+  if (hop?.gateway === undefined) return { type: 'link', link: link ?? '' }
+  return { type: 'via', gateway: hop.gateway, ...(link === undefined ? {} : { link }) }
+}

@@ -1,0 +1,184 @@
+/**
+ * What of the observed will still be there when the links that must go first are gone, and what stands in the way.
+ *
+ * Pure; the bookkeeping behind `diff`. Deleting a link takes its addresses, its routes and, for a veth, its other end
+ * along; its ports are free then. A link that enters or leaves a VRF is taken down and up by the kernel
+ * (drivers/net/vrf.c, cycle_netdev), which drops its routes.
+ */
+import { mustBeRemade } from './change.ts'
+import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject, Stage } from './objects.ts'
+import { isEarly, keyOf, linkKey, linksOf } from './objects.ts'
+import type { ForeignLink, Observed } from './observed.ts'
+import type { Refusal } from './operation.ts'
+
+type Other = Exclude<KernelObject, LinkObject>
+
+export class Surviving {
+  readonly #want = new Map<string, KernelObject>()
+  readonly #have = new Map<string, KernelObject>()
+  readonly #foreign = new Map<string, ForeignLink>()
+  readonly #moving: ReadonlySet<string>
+  /** Keys of links that are deleted first. */
+  readonly #gone = new Set<string>()
+  /** Keys of links whose routes the kernel drops on the way. */
+  readonly #cycled = new Set<string>()
+  /** Links that are deleted before anything else and then made again; of a veth the end to delete. */
+  readonly remade: readonly LinkObject[]
+
+  constructor(want: readonly KernelObject[], have: Observed) {
+    for (const object of want) this.#want.set(keyOf(object), object)
+    for (const object of have.objects) this.#have.set(keyOf(object), object)
+    for (const link of have.foreign) this.#foreign.set(linkKey(link.namespace, link.name), link)
+    this.#moving = new Set(have.moving)
+    this.remade = this.#findRemade()
+    this.#findCycled()
+  }
+
+  #links(objects: Iterable<KernelObject>): LinkObject[] {
+    return [...objects].filter((object) => object.type === 'link')
+  }
+
+  #findRemade(): LinkObject[] {
+    const remade: LinkObject[] = []
+    for (const want of this.#links(this.#want.values())) {
+      const have = this.#have.get(keyOf(want))
+      const halfThere = want.kind === 'veth' && (have === undefined) !== !this.#have.has(peerKey(want))
+      if (have?.type !== 'link' || !(mustBeRemade(want, have) || halfThere) || this.#gone.has(keyOf(have))) continue
+      remade.push(have)
+      this.#gone.add(keyOf(have))
+      if (have.kind === 'veth') this.#gone.add(peerKey(have))
+    }
+    return remade
+  }
+
+  #findCycled(): void {
+    for (const want of this.#links(this.#want.values())) {
+      const have = this.link(want)
+      if (have === undefined || want.master === have.master || want.namespace === 'host') continue
+      if ([want.master, have.master].some((master) => this.#isVrf(master))) this.#cycled.add(keyOf(want))
+    }
+  }
+
+  #isVrf(name: string | undefined): boolean {
+    if (name === undefined) return false
+    const key = linkKey('router', name)
+    return [this.#want.get(key), this.#have.get(key)].some((link) => link?.type === 'link' && link.kind === 'vrf')
+  }
+
+  /** The link of that name as it will be then. */
+  link(want: LinkObject): LinkObject | undefined {
+    const have = this.#have.get(keyOf(want))
+    if (have?.type !== 'link' || this.#gone.has(keyOf(have))) return undefined
+    if (have.master === undefined || !this.#gone.has(linkKey(have.namespace, have.master))) return have
+    const { master: _, ...free } = have
+    return free
+  }
+
+  other(want: Other): Other | undefined {
+    const have = this.#have.get(keyOf(want))
+    return have === undefined || have.type === 'link' || this.#isDragged(have) ? undefined : have
+  }
+
+  #isDragged(object: Other): boolean {
+    const keys = linksOf(object).map((link) => linkKey(object.namespace, link))
+    return keys.some((key) => this.#gone.has(key) || (object.type === 'route' && this.#cycled.has(key)))
+  }
+
+  /** What is left over and does not go by itself with something else. */
+  unwanted(): KernelObject[] {
+    const leaving = new Set(
+      this.#links(this.#have.values())
+        .filter((link) => link.kind !== 'loopback' && !this.#want.has(keyOf(link)))
+        .flatMap((link) => (link.kind === 'veth' ? [keyOf(link), peerKey(link)] : [keyOf(link)])),
+    )
+    const left = [...this.#have.values()].filter((object) => {
+      if (object.type === 'sysctl' || this.#want.has(keyOf(object))) return false
+      if (object.type !== 'link') {
+        return !this.#isDragged(object) && !linksOf(object).some((link) => leaving.has(linkKey(object.namespace, link)))
+      }
+      if (object.kind === 'loopback' || this.#gone.has(keyOf(object))) return false
+      return !(object.kind === 'veth' && object.namespace === 'host' && this.#have.has(peerKey(object)))
+    })
+    return [...left, ...this.#unfinished()]
+  }
+
+  /** NICs that were on their way and are wanted no more. */
+  #unfinished(): LinkObject[] {
+    const unwanted = [...this.#moving].filter((name) => !this.#want.has(linkKey('router', name)))
+    return unwanted.map((name) => ({
+      type: 'link',
+      kind: 'nic',
+      namespace: 'router',
+      name,
+      up: true,
+      for: { kind: 'Underlay', name: '' },
+    }))
+  }
+
+  /** A VRF's closing routes stay until it goes: until then they keep its packets in. */
+  leavesWithVrf(route: RouteObject): boolean {
+    const tables = this.#links(this.#want.values()).flatMap((link) => (link.kind === 'vrf' ? [link.table] : []))
+    return route.target.type === 'unreachable' && !tables.includes(route.table)
+  }
+
+  /** Before FRR for what lies on the underlay's links, and for the closing routes. */
+  stageOf(object: AddressObject | RouteObject): Stage {
+    const early = linksOf(object).every((name) => {
+      const link = this.#want.get(linkKey(object.namespace, name))
+      return link?.type === 'link' && isEarly(link)
+    })
+    return early ? 'create' : 'raise'
+  }
+
+  /** An address leaves when FRR has let go of it, but before the same one is set anew. */
+  stageOfFreeing(address: AddressObject): Stage {
+    const [ip] = address.address.split('/')
+    const early = [...this.#want.values()].some(
+      (want) => want.type === 'address' && want.address.split('/')[0] === ip && this.stageOf(want) === 'create',
+    )
+    return early ? 'create' : 'raise'
+  }
+
+  /** Why a link that is not there cannot be made. */
+  refusal(link: LinkObject): Refusal | undefined {
+    const taken = this.#foreign.get(linkKey(link.namespace, link.name))
+    const ends = link.kind === 'veth' ? this.#foreign.get(peerKey(link)) : undefined
+    const foreign = taken ?? ends
+    if (foreign !== undefined) return nameTaken(foreign)
+    if (link.kind !== 'nic' || this.#moving.has(link.name)) return undefined
+    if (this.#foreign.has(linkKey('host', link.name))) return undefined
+    const message =
+      `there is no NIC ${link.name} on this node: correct the name in spec.interfaces, ` +
+      'or leave the node out with the nodeSelector; it is taken up when the NIC appears'
+    return { reason: 'NicMissing', message, permanent: false }
+  }
+
+  /** Why a link cannot get its master: it is a user's bridge that is not there. */
+  masterRefusal(link: LinkObject): Refusal | undefined {
+    const { master, namespace } = link
+    if (master === undefined || this.#want.has(linkKey(namespace, master))) return undefined
+    const bridge = this.#foreign.get(linkKey(namespace, master))
+    if (bridge?.kind === 'bridge') return undefined
+    const why =
+      bridge === undefined ? 'does not exist' : `is no bridge${bridge.kind === '' ? '' : ` but a ${bridge.kind}`}`
+    const message =
+      `${master} in the ${where(namespace)} ${why}: make the bridge, or set hostMaster.autoCreate; ` +
+      `${link.name} is plugged in as soon as it is there`
+    return { reason: 'MasterMissing', message, permanent: false }
+  }
+}
+
+function peerKey(link: Extract<LinkObject, { kind: 'veth' }>): string {
+  return linkKey(link.peer.namespace, link.peer.name)
+}
+
+function nameTaken(link: ForeignLink): Refusal {
+  const message =
+    `the ${where(link.namespace)} has a link ${link.name}${link.kind === '' ? '' : ` (${link.kind})`} that is not ` +
+    `nodeleaf's: rename or delete it (ip link del ${link.name}), or choose another VNI or name`
+  return { reason: 'NameTaken', message, permanent: false }
+}
+
+export function where(namespace: Namespace): string {
+  return namespace === 'host' ? "host's namespace" : "router's namespace"
+}
