@@ -7,7 +7,7 @@ import { blame, brokenRules, holds } from '../kinds/rules.ts'
 import type { Secret } from '../snapshot/snapshot.ts'
 import { issuesOf, type Issue } from './issue.ts'
 import { metadata, namespacedMetadata } from './metadata.ts'
-import { isBeneath, valueAt, type Path } from './path.ts'
+import { isBeneath, pathText, valueAt, type Path } from './path.ts'
 
 export type Checked<T> = { readonly object: T } | { readonly issues: readonly Issue[] }
 
@@ -38,7 +38,7 @@ function shapeOf(kind: Kind): Shape {
 export function checkResource(kind: Kind, raw: unknown): Checked<AnyResource> {
   const { schema, json } = shapeOf(kind)
   const parsed = schema.safeParse(raw)
-  const issues = parsed.success ? [] : parsed.error.issues.flatMap((each) => issuesOf(each, raw, json))
+  const issues = parsed.success ? [] : firstOfEachPath(parsed.error.issues.flatMap((each) => issuesOf(each, raw, json)))
   const all = [...issues, ...rulesOfObject(kind, raw, issues), ...rulesOfSpec(json, raw, issues)]
   if (all.length > 0 || !parsed.success) return { issues: all }
   const { name, labels, creationTimestamp } = parsed.data.metadata
@@ -48,6 +48,11 @@ export function checkResource(kind: Kind, raw: unknown): Checked<AnyResource> {
     spec: parsed.data.spec,
   }
   return { object: object as AnyResource }
+}
+
+/** What is said of a value after that it is of the wrong type has no worth. */
+function firstOfEachPath(issues: readonly Issue[]): readonly Issue[] {
+  return [...new Map(issues.toReversed().map((each) => [pathText(each.path), each])).values()].toReversed()
 }
 
 function rulesOfObject(kind: Kind, raw: unknown, issues: readonly Issue[]): readonly Issue[] {

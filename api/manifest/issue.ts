@@ -76,6 +76,8 @@ function wrongType(expected: string, value: unknown, schema: JsonSchema | undefi
     }
   if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
     return { message: `is a ${typeof value}, not a string`, remedy: `put it in quotes: "${value}"` }
+  if (typeof value === 'string' && schema?.properties?.['name'])
+    return { message: 'is a string, not a mapping', remedy: `write name: ${value}` }
   return { message: `is ${kindOf(value)}, not ${noun}`, remedy: `give ${noun}` }
 }
 

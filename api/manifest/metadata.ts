@@ -42,6 +42,14 @@ export const metadata = z.strictObject({
   labels: labels.optional(),
   annotations: z.record(z.string(), z.string()).optional(),
   creationTimestamp: timestamp.nullish(),
+  namespace: z
+    .unknown()
+    .optional()
+    .superRefine((value, context) => {
+      if (value === undefined) return
+      const params = { remedy: 'remove it' }
+      context.addIssue({ code: 'custom', message: 'has no place: the kinds of nodeleaf.io are cluster-scoped', params })
+    }),
   generateName: written,
   uid: written,
   resourceVersion: written,

@@ -1,6 +1,4 @@
 /** What is wrong with a file, at a place a person can go to. */
-import type { ObjectRef } from '../kinds/kinds.ts'
-
 export interface Problem {
   readonly file: string
   /** From 1. */
@@ -21,11 +19,11 @@ export function formatProblem(problem: Problem): string {
   return `${where}: ${value === undefined ? '' : `${value} `}${message}; ${remedy}`
 }
 
-/** A value as a message may show it: one line, not long. */
+/** A value as a message may show it: one line, not long, nothing that looks like a password. */
 export function shown(value: unknown): string | undefined {
   if (value === undefined) return undefined
-  const text = JSON.stringify(value) ?? String(value)
+  const text = JSON.stringify(value, (key, each: unknown) =>
+    /pass|secret/i.test(key) && typeof each === 'string' ? '***' : each,
+  )
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }
-
-export const sameObject = (a: ObjectRef, b: ObjectRef): boolean => a.kind === b.kind && a.name === b.name

@@ -2,13 +2,13 @@
  * Reads files of resources: YAML or JSON, several documents in a file, `kind: List` too. Every problem names its line;
  * a bad document never takes a good one with it. Pure: texts come in.
  */
-import { LineCounter, isMap, isNode, isScalar, parseAllDocuments, type Document as YamlDocument } from 'yaml'
+import { LineCounter, isMap, isNode, isScalar, isSeq, parseAllDocuments, type Document as YamlDocument } from 'yaml'
 import { apiVersion, group } from '../kinds/kind.ts'
 import { kindNamed, kinds, type AnyResource } from '../kinds/kinds.ts'
 import type { Secret } from '../snapshot/snapshot.ts'
 import { checkResource, checkSecret } from './check.ts'
 import type { Issue } from './issue.ts'
-import { pathText, valueAt, type Path } from './path.ts'
+import { isBeneath, pathText, valueAt, type Path } from './path.ts'
 import { shown, type Problem } from './problem.ts'
 import { suggest } from './suggest.ts'
 
@@ -33,14 +33,17 @@ interface Item {
   readonly file: string
   readonly raw: unknown
   readonly lineOf: (path: Path) => number
+  /** Keys that stand twice in one mapping. */
+  readonly repeated: readonly Path[]
 }
 
 /** Reads one file; `file` is its name in messages. */
 export function readManifest(file: string, text: string): Reading {
   const counter = new LineCounter()
-  const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true })
+  const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false })
   const documents = Array.isArray(parsed) ? parsed : []
-  return concatenated(documents.map((each) => readDocument(file, each, counter)))
+  const { problems, ...rest } = concatenated(documents.map((each) => readDocument(file, each, counter)))
+  return { ...rest, problems: problems.toSorted((a, b) => a.line - b.line) }
 }
 
 /** Everything that several readings found; of two objects with one name the first stays. */
@@ -103,7 +106,7 @@ function readDocument(file: string, document: YamlDocument.Parsed, counter: Line
   }
   if (raw === null || raw === undefined) return nothing
   const lineOf = (path: Path): number => lineAt(offsetOf(document, path) ?? document.contents?.range[0] ?? 0)
-  return concatenated(itemsOf({ file, raw, lineOf }).map(readItem))
+  return concatenated(itemsOf({ file, raw, lineOf, repeated: repeatedKeys(document.contents) }).map(readItem))
 }
 
 /** Where the value at a path starts, or what is nearest above it. Where there is a key, it is the key's place. */
@@ -112,9 +115,7 @@ function offsetOf(document: YamlDocument.Parsed, path: Path): number | undefined
     const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
     const key = path[length - 1]
     if (isMap(parent)) {
-      const pair = parent.items.find(
-        (each) => (isScalar(each.key) ? String(each.key.value) : undefined) === String(key),
-      )
+      const pair = parent.items.findLast((each) => keyText(each) === String(key))
       if (pair && isNode(pair.key) && pair.key.range) return pair.key.range[0]
     }
     const node: unknown = document.getIn(path.slice(0, length), true)
@@ -123,6 +124,17 @@ function offsetOf(document: YamlDocument.Parsed, path: Path): number | undefined
   return undefined
 }
 
+/** YAML forbids them, and the last one would win without a word. */
+function repeatedKeys(node: unknown, path: Path = []): readonly Path[] {
+  if (isSeq(node)) return node.items.flatMap((each, i) => repeatedKeys(each, [...path, i]))
+  if (!isMap(node)) return []
+  const keys = node.items.map(keyText)
+  const here = keys.filter((key, i) => keys.indexOf(key) < i).map((key) => [...path, key])
+  return [...here, ...node.items.flatMap((pair, i) => repeatedKeys(pair.value, [...path, keys[i] ?? '']))]
+}
+
+const keyText = (pair: { readonly key: unknown }): string => (isScalar(pair.key) ? String(pair.key.value) : '')
+
 /** The objects of a list, or the object itself. */
 function itemsOf(item: Item): readonly Item[] {
   const kind = valueAt(item.raw, ['kind'])
@@ -130,7 +142,12 @@ function itemsOf(item: Item): readonly Item[] {
   const isList = kind === 'List' || kinds.some((each) => kind === `${each.name}List`)
   if (!isList || !Array.isArray(items)) return [item]
   return items.flatMap((raw: unknown, i) =>
-    itemsOf({ file: item.file, raw, lineOf: (path) => item.lineOf(['items', i, ...path]) }),
+    itemsOf({
+      file: item.file,
+      raw,
+      lineOf: (path) => item.lineOf(['items', i, ...path]),
+      repeated: item.repeated.filter((path) => isBeneath(path, ['items', i])).map((path) => path.slice(2)),
+    }),
   )
 }
 
@@ -151,6 +168,14 @@ function readItem(item: Item): Reading {
       problems: [{ file, line: lineOf([]), ...(value ? { value } : {}), message: 'is not an object', remedy }],
     }
   }
+  if (item.repeated.length > 0)
+    return {
+      ...nothing,
+      problems: item.repeated.map((path) => {
+        const message = 'is there twice in one mapping'
+        return { file, line: lineOf(path), ...object, field: pathText(path), message, remedy: 'remove one of the two' }
+      }),
+    }
   if (typeof version !== 'string' || version === '')
     return {
       ...nothing,
@@ -241,7 +266,6 @@ function linesOf(item: Item): Readonly<Record<string, number>> {
 function syntax(code: string, message: string): Pick<Problem, 'message' | 'remedy'> {
   const remedies: Readonly<Record<string, string>> = {
     TAB_AS_INDENT: 'indent with spaces',
-    DUPLICATE_KEY: 'remove one of the two keys',
     BAD_INDENT: 'indent the keys of one mapping alike',
   }
   return { message: `is not YAML: ${message.split('\n')[0] ?? ''}`, remedy: remedies[code] ?? 'correct the syntax' }
