@@ -38,6 +38,12 @@ const SETTLE_STEP_MS = 20
 export class FrrAdapter implements FrrPort<FrrStep> {
   #frr: FrrClient | undefined
   #why = 'it has not answered yet'
+  readonly #applied: () => Promise<void>
+
+  /** `applied` is called after FRR's configuration was changed. */
+  constructor(applied: () => Promise<void>) {
+    this.#applied = applied
+  }
 
   /** FRR answers. */
   connected(frr: FrrClient): void {
@@ -76,6 +82,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
         signal,
       )
       await settle(frr, results, signal)
+      await this.#applied()
       return failures(results)
     })
   }

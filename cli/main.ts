@@ -2,10 +2,11 @@
 import { CliError } from './cli-error.ts'
 import { exitCodes, type Command, type Output } from './command.ts'
 import { plan } from './plan.ts'
+import { status } from './status.ts'
 import { validate } from './validate.ts'
 import { version } from './version.ts'
 
-const commands: readonly Command[] = [validate, plan, version]
+const commands: readonly Command[] = [validate, plan, status, version]
 
 const usage = `Usage: nodeleaf COMMAND [options]
 

@@ -4,7 +4,7 @@
  */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PassReport } from '../reconciler.ts'
 import type { StatusDocument } from './document.ts'
@@ -39,14 +39,17 @@ export function socketPath(runDir: string): string {
 
 /** Listens on the socket in `runDir`. @throws ServerError RUNNING when another agent answers there */
 export async function serveSocket(runDir: string, served: Served): Promise<Server> {
-  mkdirSync(runDir, { recursive: true, mode: 0o700 })
+  // FRR, under its own user, goes through it to its configuration.
+  mkdirSync(runDir, { recursive: true, mode: 0o711 })
   const path = socketPath(runDir)
   if (await answers(path))
     throw new ServerError('RUNNING', `another agent serves ${path}: stop it, or give another --run-dir`)
   rmSync(path, { force: true })
-  const server = await listening(routes(served, true), { path })
-  chmodSync(path, 0o600)
-  return server
+  // The socket is made in the call: from its first moment only its owner may connect.
+  const umask = process.umask(0o177)
+  const server = listening(routes(served, true), { path })
+  process.umask(umask)
+  return await server
 }
 
 /** @throws ServerError LISTEN */

@@ -1,0 +1,143 @@
+/**
+ * The agent at work: what the files say becomes the plan, whatever changes wakes the reconciler, and everything is told
+ * on the socket. Stopping it changes nothing on the node.
+ */
+import { release } from 'node:os'
+import manifest from '../package.json' with { type: 'json' }
+import type { Server } from 'node:http'
+import type { ResourceRef } from '../api/plan/node-plan.ts'
+import { FrrAdapter } from './frr-port.ts'
+import { FrrSupply } from './frr-supply.ts'
+import { Kernel } from './kernel/kernel.ts'
+import { lock, lockNames } from './lock.ts'
+import type { Log } from './log.ts'
+import type { AgentOptions } from './options.ts'
+import { Reconciler, type PassReport } from './reconciler.ts'
+import { FollowedSource } from './source/followed-source.ts'
+import type { SourceReading } from './source/static-source.ts'
+import { keyOfRef } from './resource-state.ts'
+import { statusDocument, type StatusDocument } from './status/document.ts'
+import { metricsText } from './status/metrics.ts'
+import { serveHealth, serveSocket, type Health, type Served } from './status/server.ts'
+import { Wake } from './wake.ts'
+
+/** Runs until `stop` aborts. @throws LockError, ServerError, KernelError when it cannot start */
+export async function runAgent(options: AgentOptions, log: Log, stop: AbortController): Promise<void> {
+  const { signal } = stop
+  await using resources = new AsyncDisposableStack()
+  resources.use(await lock(lockNames(options.stateDir, options.netns)))
+  const warn = (message: string, ref: ResourceRef): void => log.warn(message, { resource: keyOfRef(ref) })
+  const kernel = resources.use(Kernel.open({ netns: options.netns, stateDir: options.stateDir, warn }))
+  const supply = new FrrSupply({ ...options, netnsPath: kernel.netnsPath }, log)
+  const frr = new FrrAdapter(() => supply.applied())
+  const clock = { now: Date.now, random: Math.random }
+  const reconciler = new Reconciler(kernel, frr, log, clock)
+  const wake = new Wake({ quietMs: 100, latestMs: 1000 })
+  const source = new FollowedSource(options, log, (planned, changed) => {
+    reconciler.want(planned)
+    if (changed) wake.request('source')
+  })
+  const waiters: ((report: PassReport | undefined) => void)[] = []
+  const start = Date.now()
+
+  const status = async (): Promise<StatusDocument> => {
+    const { appliedRevision: applied, nodeState, lastPass } = reconciler
+    const { version } = frr
+    return statusDocument({
+      now: Date.now(),
+      start,
+      netns: options.netns,
+      versions: {
+        agent: manifest.version,
+        ...(version === undefined ? {} : { frr: version }),
+        kernel: release(),
+        runtime: process.version,
+      },
+      frr: { mode: options.frr, name: options.frrName, ...frr.state },
+      source: source.reading,
+      ...(applied === undefined ? {} : { applied }),
+      ...(nodeState === undefined ? {} : { nodeState }),
+      ...(lastPass === undefined ? {} : { lastPass }),
+      resources: reconciler.resources,
+      counters: { netlinkWrites: kernel.writes, frrCommands: frr.commands, reconciles: reconciler.passes },
+      ...(await frr.observed(Date.now())),
+    })
+  }
+  const served: Served = {
+    status,
+    health: () => health(reconciler, source.reading),
+    metrics: async () => metricsText(await status()),
+    reconcile: () => {
+      source.read()
+      reconciler.retryNow()
+      wake.request('asked')
+      const { promise, resolve } = Promise.withResolvers<PassReport | undefined>()
+      waiters.push(resolve)
+      return promise
+    },
+    stop: () => stop.abort(),
+  }
+  resources.defer(closing(await serveSocket(options.runDir, served)))
+  if (options.health !== undefined) resources.defer(closing(await serveHealth(options.health, served)))
+
+  log.info('agent started', {
+    version: manifest.version,
+    node: source.reading.node.name,
+    netns: options.netns,
+    frr: options.frr,
+  })
+  const following = source.follow(signal)
+  const unsubscribe = kernel.onChange(() => wake.request('netlink'))
+  const supervision = supply.run(frr, () => wake.request('frr'), signal)
+  wake.request('start')
+  try {
+    while (!signal.aborted) {
+      const reasons = await nextReasons(wake, reconciler, options.resyncSeconds, signal)
+      if (reasons.length === 0) break
+      const asked = waiters.splice(0)
+      await reconciler.pass(reasons, signal)
+      for (const resolve of asked) resolve(reconciler.lastPass)
+    }
+  } finally {
+    unsubscribe()
+    for (const resolve of waiters) resolve(undefined)
+    await Promise.all([following, supervision])
+  }
+  log.info('agent stopped, the router stays as it is')
+}
+
+/** The next reasons for a pass: events, a retry that is due, or the slow resync, at most a fifth earlier than asked. */
+async function nextReasons(
+  wake: Wake,
+  reconciler: Pick<Reconciler<never, never>, 'dueMs'>,
+  resyncSeconds: number,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const resync = resyncSeconds * 1000 * (1 - Math.random() / 5)
+  const due = reconciler.dueMs() ?? Infinity
+  const timer = setTimeout(() => wake.request(due < resync ? 'retry' : 'resync'), Math.min(due, resync))
+  try {
+    return await wake.next(signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function health(
+  reconciler: Pick<Reconciler<never, never>, 'nodeState' | 'frrAway' | 'passes'>,
+  source: SourceReading,
+): Health {
+  const { nodeState, frrAway, passes } = reconciler
+  if (source.planned === undefined) return { ready: false, message: 'no plan is known' }
+  if (passes === 0) return { ready: false, message: 'starting' }
+  if (nodeState?.state === 'Failed') return { ready: false, message: nodeState.message }
+  if (frrAway !== undefined) return { ready: false, message: `FRR is away: ${frrAway}` }
+  return { ready: true, message: 'ready' }
+}
+
+function closing(server: Server): () => Promise<void> {
+  return () => {
+    server.closeAllConnections()
+    return new Promise((resolve) => server.close(() => resolve()))
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Where FRR comes from. Managed: the agent starts it in the router's namespace, or adopts the one an earlier agent
+ * started. External: somebody else runs it, its sockets are at a path. Either way it outlives the agent.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FrrAdapter } from './frr-port.ts'
+import { diff } from './frr/diff.ts'
+import { Frr } from './frr/frr.ts'
+import { ManagedFrr } from './frr/managed.ts'
+import { root } from './frr/tree.ts'
+import { messageOf, type Log } from './log.ts'
+import type { AgentOptions } from './options.ts'
+
+const RETRY_FIRST_MS = 200
+const RETRY_LAST_MS = 5000
+
+export type SupplyOptions = Pick<AgentOptions, 'frr' | 'frrName' | 'frrSockets' | 'runDir'> & {
+  readonly netnsPath: string
+}
+
+export class FrrSupply {
+  readonly #options: SupplyOptions
+  readonly #log: Log
+  readonly #managed: ManagedFrr | undefined
+  #frr: Frr | undefined
+  #said = ''
+
+  constructor(options: SupplyOptions, log: Log) {
+    this.#options = options
+    this.#log = log
+    const { frr, frrName: name, netnsPath: netns, runDir } = options
+    this.#managed = frr === 'managed' ? new ManagedFrr({ name, netns, runDir }) : undefined
+  }
+
+  /** Until the signal aborts: starts and connects, again and again; `changed` is called whenever FRR came or went. */
+  async run(adapter: FrrAdapter, changed: () => void, signal: AbortSignal): Promise<void> {
+    for (let wait = RETRY_FIRST_MS; !signal.aborted; wait = Math.min(wait * 2, RETRY_LAST_MS)) {
+      try {
+        await this.#start(signal)
+        const frr = await this.#connect(signal)
+        this.#frr = frr
+        frr.on('connected', changed)
+        frr.on('disconnected', (daemon) => {
+          adapter.away(`${daemon} went away`)
+          this.#log.warn('FRR daemon went away', { daemon })
+          changed()
+          this.#start(signal).catch((error: unknown) => adapter.away(messageOf(error)))
+        })
+        adapter.connected(frr)
+        changed()
+        await aborted(signal)
+        return frr.close()
+      } catch (error) {
+        if (!signal.aborted) this.#complain(adapter, error)
+        await sleep(wait, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  /** Keeps the configuration that a managed daemon starts with when it has died. */
+  async applied(): Promise<void> {
+    if (this.#managed !== undefined && this.#frr !== undefined) this.#managed.save(await this.#frr.running())
+  }
+
+  /** Stops a managed FRR; takes nodeleaf's configuration out of an external one, when it answers. */
+  async giveBack(): Promise<void> {
+    if (this.#managed !== undefined) {
+      await this.#managed.stop()
+      return
+    }
+    const ended = new AbortController()
+    try {
+      const frr = await this.#connect(ended.signal)
+      await frr.apply(diff(root([]), await frr.running(), frr.ownership))
+      frr.close()
+    } catch (error) {
+      this.#log.warn('FRR keeps its configuration: it does not answer', { error })
+    } finally {
+      ended.abort()
+    }
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    if (this.#managed === undefined) return
+    const { started, adopted } = await this.#managed.start(signal)
+    if (started.length > 0) this.#log.info('FRR started', { started: started.join(','), adopted: adopted.join(',') })
+  }
+
+  async #connect(signal: AbortSignal): Promise<Frr> {
+    const { frr: mode, frrSockets } = this.#options
+    const frr = await Frr.connect({ socketsDir: this.#managed?.socketsDir ?? frrSockets, mode, signal })
+    this.#log.info('FRR connected', { version: frr.version })
+    return frr
+  }
+
+  /** Says the same thing once. */
+  #complain(adapter: FrrAdapter, error: unknown): void {
+    const message = messageOf(error)
+    adapter.away(message)
+    if (message !== this.#said) this.#log.warn('no FRR yet', { why: message })
+    this.#said = message
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
+}
