@@ -98,6 +98,9 @@ export class Session {
 
   async #one(command: Command): Promise<CommandResult> {
     this.#count()
+    // FRR takes a distinguisher that happens to equal the automatic one for it and does not keep it
+    // (bgpd/bgp_evpn_vty.c, bgp_evpn_vni_rd): have another one there before.
+    if (command.line.startsWith('rd ')) await this.#vty.send('rd 0.0.0.1:1')
     let answer = await this.#vty.send(command.line)
     // zebra tells bgpd of a VNI that went on a way of its own: a moment later bgpd lets the instance go.
     for (let tries = 0; tries < 100 && waitsForVni(command, answer); tries++) {

@@ -43,6 +43,12 @@ function router(more: Partial<RouterPlan> = {}): RouterPlan {
   }
 }
 
+function withoutRestart(of: RouterPlan): RouterPlan {
+  return Object.fromEntries(
+    Object.entries(of).filter(([field]) => field !== 'gracefulRestart'),
+  ) as unknown as RouterPlan
+}
+
 function session(of: HostSessionPlan['for'], third: number, more: Partial<HostSessionPlan> = {}): HostSessionPlan {
   return {
     for: of,
@@ -133,7 +139,7 @@ export const examplePlans: Readonly<Record<string, NodePlan>> = {
     }),
   }),
   'graceful restart and multipath off': node({
-    router: (({ gracefulRestart: _, ...rest }) => ({ ...rest, multipathRelax: false, maximumPaths: 1 }))(router()),
+    router: withoutRestart(router({ multipathRelax: false, maximumPaths: 1 })),
   }),
   'unnumbered neighbor': node({
     router: router({ neighbors: [neighbor({ type: 'interface', interface: 'eth1' })] }),

@@ -1,0 +1,215 @@
+/** FRR itself, in a namespace with the links that the example plans need: does it take, and print back, what we write? */
+import test from 'ava'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { desired } from './desired.ts'
+import { diff } from './diff.ts'
+import { examplePlans } from './example-plans.ts'
+import { Frr } from './frr.ts'
+import { goldenPath } from './golden.ts'
+import { ManagedFrr } from './managed.ts'
+import { parse } from './text.ts'
+import { root } from './tree.ts'
+import type { ExecutionContext } from 'ava'
+import type { Block } from './tree.ts'
+
+const ip = (...words: string[]) => execFileSync('ip', words)
+const dir = mkdtempSync(join(tmpdir(), 'nodeleaf-frr-'))
+const options = { name: 'lab-leaf', netns: '/run/netns/lab-leaf', runDir: join(dir, 'leaf') }
+const torOptions = { name: 'lab-tor', netns: '/run/netns/lab-tor', runDir: join(dir, 'tor') }
+const managed = new ManagedFrr(options)
+const torManaged = new ManagedFrr(torOptions)
+let frr: Frr
+let tor: Frr
+
+test.before(async () => {
+  for (const name of ['lab-leaf', 'lab-tor']) {
+    ip('netns', 'add', name)
+    ip('-n', name, 'link', 'set', 'lo', 'up')
+  }
+  ip('link', 'add', 'eth1', 'netns', 'lab-leaf', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', 'lab-tor')
+  for (const [name, last] of [
+    ['lab-leaf', 11],
+    ['lab-tor', 1],
+  ] as const) {
+    ip('-n', name, 'addr', 'add', `192.168.10.${last}/24`, 'dev', 'eth1')
+    ip('-n', name, 'addr', 'add', `fd00:10::${last}/64`, 'dev', 'eth1', 'nodad')
+    ip('-n', name, 'link', 'set', 'eth1', 'up')
+  }
+  ip('-n', 'lab-leaf', 'link', 'add', 'vtep0', 'type', 'dummy')
+  ip('-n', 'lab-leaf', 'addr', 'add', '100.65.0.1/32', 'dev', 'vtep0')
+  ip('-n', 'lab-leaf', 'link', 'set', 'vtep0', 'up')
+  for (const [vrf, vni, table] of [
+    ['red', 100, 1100],
+    ['blue', 200, 1200],
+  ] as const) {
+    ip('-n', 'lab-leaf', 'link', 'add', vrf, 'type', 'vrf', 'table', String(table))
+    ip('-n', 'lab-leaf', 'link', 'set', vrf, 'up')
+    bridgeAndVxlan(vrf, vni)
+  }
+  bridgeAndVxlan('red', 110)
+  await Promise.all([managed.start(), torManaged.start()])
+  frr = await Frr.connect({ socketsDir: managed.socketsDir, mode: 'managed' })
+  tor = await Frr.connect({ socketsDir: torManaged.socketsDir, mode: 'managed' })
+})
+
+test.after.always(async () => {
+  frr?.close()
+  tor?.close()
+  await Promise.all([managed.stop(), torManaged.stop()])
+  for (const name of ['lab-leaf', 'lab-tor']) ip('netns', 'del', name)
+})
+
+function bridgeAndVxlan(vrf: string, vni: number): void {
+  const link = (...words: string[]) => ip('-n', 'lab-leaf', 'link', ...words)
+  link('add', `br${vni}`, 'type', 'bridge')
+  link('set', `br${vni}`, 'master', vrf, 'addrgenmode', 'none', 'up')
+  link('add', `vx${vni}`, 'type', 'vxlan', 'id', String(vni), 'dstport', '4789', 'local', '100.65.0.1', 'nolearning')
+  link('set', `vx${vni}`, 'master', `br${vni}`, 'addrgenmode', 'none', 'up')
+}
+
+/** Brings FRR to `want`; every command is taken, and a second diff finds nothing. */
+async function goTo(t: ExecutionContext, want: Block, name: string): Promise<number> {
+  const commands = diff(want, await frr.running(), frr.ownership)
+  const results = await frr.apply(commands)
+  const refused = results.filter(({ outcome }) => outcome !== 'ok')
+  t.deepEqual(
+    refused.map(({ outcome, command, text }) => [outcome, ...command.context, command.line, text]),
+    [],
+    name,
+  )
+  t.deepEqual(diff(want, await frr.running(), frr.ownership), [], name)
+  return commands.length
+}
+
+async function until<T>(condition: () => Promise<T | undefined | false>, what: string): Promise<T> {
+  for (const end = Date.now() + 30_000; Date.now() < end;) {
+    const value = await condition()
+    if (value) return value
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`did not happen: ${what}`)
+}
+
+const named = (name: string): Block => desired(examplePlans[name] ?? { node: name, vrfs: [], segments: [] })
+const established = (peer: string) => async () =>
+  (await frr.sessions()).find((session) => session.peer === peer && session.state === 'Established')
+
+for (const name of Object.keys(examplePlans)) {
+  test.serial(`${name}: FRR prints back the golden text`, async (t) => {
+    const want = parse(readFileSync(goldenPath(name), 'utf8'))
+    await goTo(t, want, name)
+    await goTo(t, root([]), `${name}, taken away`)
+  })
+}
+
+test.serial('any example becomes any other, and the second diff is empty', async (t) => {
+  t.timeout(600_000)
+  const all = Object.entries(examplePlans).map(([name, plan]) => [name, desired(plan)] as const)
+  for (const [from, have] of all) {
+    for (const [to, want] of all) {
+      await goTo(t, have, `to prepare ${from}`)
+      await goTo(t, want, `${from} -> ${to}`)
+    }
+  }
+})
+
+test.serial(
+  'a session survives VPNs that come, change and go, and nothing is entered when nothing changed',
+  async (t) => {
+    const torText = `router bgp 64601
+ no bgp ebgp-requires-policy
+ no bgp default ipv4-unicast
+ neighbor 192.168.10.11 remote-as 64514
+ neighbor 192.168.10.11 timers connect 1
+ address-family ipv4 unicast
+  neighbor 192.168.10.11 activate
+ exit-address-family
+ address-family l2vpn evpn
+  neighbor 192.168.10.11 activate
+ exit-address-family
+exit
+`
+    await goTo(t, root([]), 'empty')
+    await tor.apply(diff(parse(torText), await tor.running(), tor.ownership))
+    await goTo(t, named('underlay alone'), 'underlay alone')
+    const before = await until(established('192.168.10.1'), 'the session with the ToR')
+    for (const name of [
+      'red alone',
+      'two VPNs',
+      'own route targets',
+      'red under another VNI',
+      'host session with policies',
+      'underlay alone',
+    ]) {
+      await goTo(t, named(name), name)
+    }
+    const count = frr.commands
+    await goTo(t, named('underlay alone'), 'again')
+    t.is(frr.commands, count)
+    const after = await until(established('192.168.10.1'), 'the session with the ToR')
+    t.is(after.dropped, before.dropped)
+    t.true(after.uptimeMs >= before.uptimeMs)
+  },
+)
+
+test.serial('a refused line takes back its own resource and nothing else', async (t) => {
+  await goTo(t, named('underlay alone'), 'underlay alone')
+  const want = named('two VPNs')
+  const red = { kind: 'L3VNI', name: 'red' } as const
+  const spoilt = diff(want, await frr.running(), frr.ownership).flatMap((command) =>
+    command.line === 'advertise ipv6 unicast' && command.for?.name === 'red'
+      ? [
+          command,
+          { ...command, line: 'neighbor 192.169.10.2 password', undo: [] },
+          { ...command, line: 'nonsense password hunter2', undo: [] },
+        ]
+      : [command],
+  )
+  const results = await frr.apply(spoilt)
+  t.false(JSON.stringify(results.map(({ text }) => text)).includes('hunter2'))
+  t.true(results.filter(({ command }) => command.for?.name !== 'red').every(({ outcome }) => outcome === 'ok'))
+  const left = diff(want, await frr.running(), frr.ownership)
+  t.true(left.length > 0)
+  t.true(left.every((command) => command.for?.kind === red.kind && command.for.name === red.name))
+  await goTo(t, want, 'two VPNs')
+})
+
+test.serial(
+  'a daemon that is killed comes back with the saved configuration, nobody has to enter anything',
+  async (t) => {
+    const want = named('two VPNs')
+    await goTo(t, want, 'two VPNs')
+    managed.save(want)
+    for (const daemon of ['bgpd', 'zebra', 'bfdd', 'staticd', 'mgmtd'] as const) {
+      const gone = new Promise((resolve) => frr.once('disconnected', resolve))
+      const back = new Promise((resolve) => frr.once('connected', resolve))
+      process.kill(Number(readFileSync(join(managed.socketsDir, `${daemon}.pid`), 'utf8')), 'SIGKILL')
+      t.is(await gone, daemon)
+      await back
+      t.deepEqual(diff(want, await frr.running(), frr.ownership), [], daemon)
+      await until(async () => (await frr.vrfVnis()).length === 2, `VNIs after ${daemon}`)
+    }
+  },
+)
+
+test.serial('an agent that comes back adopts what runs', async (t) => {
+  const pids = (['mgmtd', 'zebra', 'bgpd', 'bfdd', 'staticd'] as const).map((daemon) =>
+    readFileSync(join(managed.socketsDir, `${daemon}.pid`), 'utf8'),
+  )
+  const { started, adopted } = await new ManagedFrr(options).start()
+  t.deepEqual(started, [])
+  t.is(adopted.length, 5)
+  const now = adopted.map((daemon) => readFileSync(join(managed.socketsDir, `${daemon}.pid`), 'utf8'))
+  t.deepEqual(now, pids)
+})
+
+test.serial('stop leaves no process behind', async (t) => {
+  writeFileSync(join(dir, 'before'), '')
+  frr.close()
+  await managed.stop()
+  t.is(execFileSync('ip', ['netns', 'pids', 'lab-leaf'], { encoding: 'utf8' }).trim(), '')
+})

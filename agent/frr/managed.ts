@@ -1,0 +1,223 @@
+/**
+ * FRR started and kept by nodeleaf (`--frr managed`), in the router's network namespace.
+ *
+ * The daemons outlive the agent. Each has a shell of a few lines above it that starts it again when it dies, agent or
+ * no agent; an agent that comes back finds both by their pid files and leaves them alone. A daemon starts with the
+ * configuration saved last, so sessions return before anybody has diffed anything.
+ */
+import { spawn } from 'node:child_process'
+import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { binaryOf, userOf } from './installation.ts'
+import { daemons, ownership } from './daemons.ts'
+import { FrrError } from './frr-error.ts'
+import { isRunning, pidIn } from './daemon-process.ts'
+import { format } from './text.ts'
+import { root } from './tree.ts'
+import { Vty } from './vty.ts'
+import type { Block, Daemon } from './tree.ts'
+
+export interface ManagedOptions {
+  /** FRR's path space (`-N`): its sockets are in `/run/frr/NAME`. */
+  readonly name: string
+  /** `/run/netns/NAME`. */
+  readonly netns: string
+  /** The agent's run directory; FRR's configuration, logs and supervisors' pid files are in `frr` below it. */
+  readonly runDir: string
+  /** Where FRR was built to keep its sockets. @default '/run/frr' */
+  readonly frrRunDir?: string
+}
+
+export interface Started {
+  readonly started: readonly Daemon[]
+  /** Found running. */
+  readonly adopted: readonly Daemon[]
+}
+
+export class ManagedFrr {
+  readonly #options: ManagedOptions
+  readonly #dir: string
+
+  constructor(options: ManagedOptions) {
+    this.#options = options
+    this.#dir = join(options.runDir, 'frr')
+  }
+
+  /** For `Frr.connect`. */
+  get socketsDir(): string {
+    return join(this.#options.frrRunDir ?? '/run/frr', this.#options.name)
+  }
+
+  /**
+   * Starts what does not run, adopts what does; returns when all sockets answer.
+   * @throws FrrError `not-installed` naming the package, `not-started` naming the daemon and its log.
+   */
+  async start(signal?: AbortSignal): Promise<Started> {
+    if (!existsSync(this.#options.netns)) {
+      throw new FrrError('not-started', `FRR cannot start: there is no network namespace ${this.#options.netns}`)
+    }
+    const binaries = daemons.map((daemon) => [daemon, binaryOf(daemon)] as const)
+    this.#prepare()
+    const adopted = daemons.filter((daemon) => this.#runs(daemon))
+    for (const [daemon, binary] of binaries) {
+      if (!this.#supervisorRuns(daemon)) this.#supervise(daemon, binary)
+    }
+    for (const daemon of daemons) await this.#answers(daemon, signal)
+    return { started: daemons.filter((daemon) => !adopted.includes(daemon)), adopted }
+  }
+
+  /** Keeps a configuration for daemons to start with. It holds passwords: mode 0600, FRR's own user. */
+  save(tree: Block): void {
+    const user = userOf()
+    for (const daemon of daemons) {
+      const blocks = tree.body.filter((block) => ownership(block.line).includes(daemon))
+      this.#write(this.#configFile(daemon), blocks.length === 0 ? '' : format(root(blocks)), user)
+    }
+  }
+
+  /** Ends the daemons and whoever restarts them. Kernel routes of BGP go with zebra. */
+  async stop(): Promise<void> {
+    if (!existsSync(this.#dir)) return
+    writeFileSync(this.#stopFile, '')
+    for (const daemon of daemons)
+      end(pidIn(this.#supervisorFile(daemon)), 'SIGKILL', () => this.#supervisorRuns(daemon))
+    // zebra last: it takes the others' routes out of the kernel as they say goodbye.
+    for (const daemon of ['staticd', 'bfdd', 'bgpd', 'zebra', 'mgmtd'] as const) {
+      end(pidIn(this.#pidFile(daemon)), 'SIGTERM', () => this.#runs(daemon))
+      for (let tries = 0; this.#runs(daemon); tries++) {
+        if (tries === 250) end(pidIn(this.#pidFile(daemon)), 'SIGKILL', () => this.#runs(daemon))
+        await delay(20)
+      }
+    }
+    rmSync(this.#dir, { recursive: true, force: true })
+    rmSync(this.socketsDir, { recursive: true, force: true })
+  }
+
+  #prepare(): void {
+    const user = userOf()
+    for (const dir of [this.#dir, this.socketsDir]) {
+      mkdirSync(dir, { recursive: true })
+      chownSync(dir, user.uid, user.gid)
+      chmodSync(dir, 0o750)
+    }
+    rmSync(this.#stopFile, { force: true })
+    for (const daemon of daemons) {
+      if (!existsSync(this.#configFile(daemon))) this.#write(this.#configFile(daemon), '', user)
+      // What a reboot or a crash left behind must not be taken for a daemon.
+      if (!this.#runs(daemon)) rmSync(this.#pidFile(daemon), { force: true })
+    }
+  }
+
+  #supervise(daemon: Daemon, binary: string): void {
+    const { netns, name } = this.#options
+    const command = [
+      binary,
+      `-N${name}`,
+      `-f${this.#configFile(daemon)}`,
+      '--limit-fds=8192',
+      `--log=file:${join(this.#dir, `${daemon}.log`)}`,
+      '--log-level=warnings',
+      ...(daemonFlags[daemon] ?? []),
+    ]
+    const child = spawn(
+      'nsenter',
+      [
+        `--net=${netns}`,
+        'sh',
+        '-c',
+        supervisor,
+        `nodeleaf-${daemon}`,
+        this.#stopFile,
+        this.#pidFile(daemon),
+        ...command,
+      ],
+      { detached: true, stdio: 'ignore', cwd: '/' },
+    )
+    child.on('error', () => undefined)
+    child.unref()
+    if (child.pid === undefined) throw new FrrError('not-installed', 'FRR cannot start: install util-linux (nsenter)')
+    writeFileSync(this.#supervisorFile(daemon), `${child.pid}\n`)
+  }
+
+  async #answers(daemon: Daemon, signal?: AbortSignal): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      signal?.throwIfAborted()
+      try {
+        const vty = await Vty.open(join(this.socketsDir, `${daemon}.vty`))
+        vty.close()
+        if (this.#runs(daemon)) return
+      } catch (cause) {
+        if (tries > 500) {
+          const log = join(this.#dir, `${daemon}.log`)
+          throw new FrrError('not-started', `FRR's ${daemon} does not start; its log is ${log}`, { cause })
+        }
+      }
+      await delay(20)
+    }
+  }
+
+  #runs(daemon: Daemon): boolean {
+    return isRunning(pidIn(this.#pidFile(daemon)), { program: daemon, netns: this.#options.netns })
+  }
+
+  #supervisorRuns(daemon: Daemon): boolean {
+    const pid = pidIn(this.#supervisorFile(daemon))
+    return isRunning(pid, { argument: `nodeleaf-${daemon}`, netns: this.#options.netns })
+  }
+
+  /** Written whole or not at all; a daemon may be starting right now. */
+  #write(path: string, text: string, user: { readonly uid: number; readonly gid: number }): void {
+    const draft = `${path}.new`
+    writeFileSync(draft, text, { mode: 0o600 })
+    chownSync(draft, user.uid, user.gid)
+    renameSync(draft, path)
+  }
+
+  get #stopFile(): string {
+    return join(this.#dir, 'stop')
+  }
+
+  #configFile(daemon: Daemon): string {
+    return join(this.#dir, `${daemon}.conf`)
+  }
+
+  #pidFile(daemon: Daemon): string {
+    return join(this.socketsDir, `${daemon}.pid`)
+  }
+
+  #supervisorFile(daemon: Daemon): string {
+    return join(this.#dir, `${daemon}.supervisor.pid`)
+  }
+}
+
+/**
+ * $1 stop file, $2 the daemon's pid file, then the daemon's command. A daemon that an earlier supervisor left running
+ * is waited for first; one that dies within a second is not hurried.
+ */
+const supervisor = `
+stop=$1; pidfile=$2; shift 2
+while [ -s "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; do sleep 1; done
+while [ ! -e "$stop" ]; do
+  began=$(date +%s)
+  "$@" </dev/null >/dev/null 2>&1
+  [ "$(date +%s)" -gt "$((began + 1))" ] || sleep 1
+done
+`
+
+/**
+ * zebra keeps the routes of an earlier life for 60 s, so that bgpd can confirm them; its netlink buffer holds the
+ * bursts of thousands of links.
+ */
+const daemonFlags: Readonly<Partial<Record<Daemon, readonly string[]>>> = {
+  zebra: ['-K', '60', '-s', '90000000'],
+}
+
+function end(pid: number | undefined, signal: NodeJS.Signals, still: () => boolean): void {
+  if (pid === undefined || !still()) return
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It ended by itself in between.
+  }
+}
