@@ -3,7 +3,6 @@ import { addAddress, deleteAddress, listAddresses, replaceAddress } from './addr
 import type { Address, AddressSpec } from './address.ts'
 import { AF_INET, AF_INET6 } from './inet.ts'
 import { labNetns } from './lab-netns.ts'
-import { listRoutes } from './route.ts'
 
 const configured: Omit<AddressSpec, 'link'>[] = [
   { address: '192.169.10.1/24' },
@@ -21,7 +20,7 @@ const configured: Omit<AddressSpec, 'link'>[] = [
 for (const spec of configured) {
   test(`${JSON.stringify(spec)} is added, read, and deleted`, (t) => {
     const lab = labNetns(t)
-    const link = lab.link({ name: 'vtep0', data: { kind: 'dummy' }, up: true, addrGenMode: 'none' }).index
+    const link = lab.link({ name: 'vtep0', data: { kind: 'bridge' }, up: true, addrGenMode: 'none' }).index
     const mine = (): Address[] => listAddresses(lab.netlink, { link })
     addAddress(lab.netlink, { link, ...spec })
     t.is(mine().length, 1)
@@ -33,31 +32,38 @@ for (const spec of configured) {
   })
 }
 
-test('an address is changed in place', (t) => {
+test('lifetimes of an address are changed in place', (t) => {
   const lab = labNetns(t)
-  const link = lab.link({ name: 'vtep0', data: { kind: 'dummy' }, up: true, addrGenMode: 'none' }).index
+  const link = lab.link({ name: 'vtep0', data: { kind: 'bridge' }, up: true, addrGenMode: 'none' }).index
   for (const [address, family] of [
     ['10.0.0.1/24', AF_INET],
     ['fd00::1/64', AF_INET6],
   ] as const) {
     replaceAddress(lab.netlink, { link, address, noDad: true, validSeconds: 600 })
-    replaceAddress(lab.netlink, { link, address, noDad: true, noPrefixRoute: true })
+    replaceAddress(lab.netlink, { link, address, noDad: true })
     const [only, ...more] = listAddresses(lab.netlink, { link, family })
     t.deepEqual(more, [])
-    t.like(only, { address, noPrefixRoute: true, validSeconds: undefined })
-    t.deepEqual(
-      listRoutes(lab.netlink, { link, family, table: 254 }).filter(
-        ({ destination }) => !destination.startsWith('fe80'),
-      ),
-      [],
-    )
+    t.like(only, { address, validSeconds: undefined, permanent: true })
   }
+})
+
+test('whether there is a prefix route is changed in place for IPv6 only', (t) => {
+  const lab = labNetns(t)
+  const link = lab.link({ name: 'vtep0', data: { kind: 'bridge' }, up: true, addrGenMode: 'none' }).index
+  for (const address of ['10.0.0.1/24', 'fd00::1/64']) {
+    addAddress(lab.netlink, { link, address, noDad: true })
+    replaceAddress(lab.netlink, { link, address, noDad: true, noPrefixRoute: true })
+  }
+  t.deepEqual(
+    listAddresses(lab.netlink, { link }).map(({ noPrefixRoute }) => noPrefixRoute),
+    [false, true],
+  )
 })
 
 test('addresses are filtered by link and family', (t) => {
   const lab = labNetns(t)
   const [one, two] = ['one', 'two'].map(
-    (name) => lab.link({ name, data: { kind: 'dummy' }, up: true, addrGenMode: 'none' }).index,
+    (name) => lab.link({ name, data: { kind: 'bridge' }, up: true, addrGenMode: 'none' }).index,
   ) as [number, number]
   addAddress(lab.netlink, { link: one, address: '10.1.0.1/24' })
   addAddress(lab.netlink, { link: two, address: '10.2.0.1/24' })

@@ -92,7 +92,10 @@ export function addAddress(netlink: Netlink, spec: AddressSpec): void {
   netlink.request({ type: RTM_NEWADDR, flags, body: encodeAddress(spec), asked: `add address ${spec.address}` })
 }
 
-/** `ip address replace ADDRESS dev L ...`: also changes flags and lifetimes of one that is there. */
+/**
+ * `ip address replace ADDRESS dev L ...`: changes lifetimes and metric of one that is there, for IPv6 the flags too. The
+ * kernel leaves the flags of an IPv4 address as they are: delete and add it.
+ */
 export function replaceAddress(netlink: Netlink, spec: AddressSpec): void {
   const flags = NLM_F_CREATE | NLM_F_REPLACE
   netlink.request({ type: RTM_NEWADDR, flags, body: encodeAddress(spec), asked: `set address ${spec.address}` })

@@ -137,7 +137,7 @@ test("forwarding entries live in the bridge's table and in the VXLAN device's", 
     up: true,
   }).index
   const specs: FdbSpec[] = [
-    { link, mac: '02:00:00:00:00:02', table: 'master', state: 'static', externLearned: true },
+    { link, mac: '02:00:00:00:00:02', table: 'master', state: 'dynamic', externLearned: true },
     { link, mac: '02:00:00:00:00:03', table: 'master', state: 'dynamic' },
     { link, mac: '02:00:00:00:00:04', table: 'master', state: 'static', sticky: true },
     { link, mac: '02:00:00:00:00:05', table: 'self', state: 'permanent', remote: '100.65.0.9' },

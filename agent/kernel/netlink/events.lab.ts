@@ -30,11 +30,11 @@ test('a link that is made, changed and deleted is heard of', async (t) => {
   const lab = labNetns(t)
   const events = await heard(
     lab,
-    () => deleteLink(lab.netlink, lab.link({ name: 'vtep0', data: { kind: 'dummy' }, alias: 'nodeleaf:x' }).index),
+    () => deleteLink(lab.netlink, lab.link({ name: 'vtep0', data: { kind: 'bridge' }, alias: 'nodeleaf:x' }).index),
     (event) => event.type === 'link' && event.change === 'del',
   )
   const links = events.filter((event) => event.type === 'link')
-  t.like(links[0], { change: 'new', object: { name: 'vtep0', kind: 'dummy' } })
+  t.like(links[0], { change: 'new', object: { name: 'vtep0', kind: 'bridge' } })
   t.true(links.some((event) => event.object.alias === 'nodeleaf:x'))
 })
 
@@ -74,7 +74,7 @@ test('addresses, routes, rules, neighbours and forwarding entries are heard of',
 
 test('an overrun becomes a resync, and what comes after it is heard', async (t) => {
   const lab = labNetns(t)
-  const link = lab.link({ name: 'vtep0', data: { kind: 'dummy' } }).index
+  const link = lab.link({ name: 'vtep0', data: { kind: 'bridge' } }).index
   const events: NetlinkEvent[] = []
   const resync = Promise.withResolvers<void>()
   const after = Promise.withResolvers<void>()
@@ -102,14 +102,14 @@ test('a subscription ends with its signal, in the middle of its own call too, an
     controller.abort()
     resolve()
   })
-  lab.link({ name: 'one', data: { kind: 'dummy' } })
+  lab.link({ name: 'one', data: { kind: 'bridge' } })
   await promise
-  lab.link({ name: 'two', data: { kind: 'dummy' } })
+  lab.link({ name: 'two', data: { kind: 'bridge' } })
   subscription[Symbol.dispose]()
   // A second subscription has heard of it when the first could have.
   await heard(
     lab,
-    () => lab.link({ name: 'three', data: { kind: 'dummy' } }),
+    () => lab.link({ name: 'three', data: { kind: 'bridge' } }),
     (event) => event.type === 'link' && event.object.name === 'three',
   )
   t.is(calls, 1)
@@ -130,9 +130,12 @@ test('an exit, and a worker that is terminated, with open subscriptions are clea
   const program = `const { Worker } = await import('node:worker_threads')
     const { subscribe } = await import(${JSON.stringify(url)})
     subscribe({ groups: ['link'] }, () => {})
-    const worker = new Worker(
-      "import(" + ${JSON.stringify(JSON.stringify(url))} + ").then(({ subscribe }) => { subscribe({ groups: ['link'] }, () => {}); require('node:worker_threads').parentPort.postMessage(1) })",
-      { eval: true })
+    const worker = new Worker(\`
+      const { parentPort } = await import('node:worker_threads')
+      import(${JSON.stringify(url)}).then(({ subscribe }) => {
+        subscribe({ groups: ['link'] }, () => {})
+        parentPort.postMessage(1)
+      })\`, { eval: true })
     worker.on('message', async () => { await worker.terminate(); process.exit(7) })`
   const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
     timeout: 20_000,

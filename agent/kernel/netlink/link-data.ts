@@ -27,7 +27,7 @@ export interface VxlanData {
   readonly local?: string | undefined
   /** Multicast group or default remote. */
   readonly remote?: string | undefined
-  /** UDP destination port. Cannot be changed later. */
+  /** UDP destination port. Must be absent in a change: the kernel refuses even the same. */
   readonly port?: number | undefined
   readonly learning?: boolean | undefined
   /** Index of the underlay link. */

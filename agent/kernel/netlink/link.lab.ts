@@ -72,8 +72,8 @@ test('a VXLAN device lives over IPv4, and its source address can change', (t) =>
     t,
     labNetns(t),
     { name: 'vx100', data: { ...data, ttl: 64, tos: 1, df: 1, ageing: 400, udpChecksum: false }, mtu: 1450 },
-    { data: { ...data, local: '100.65.0.2' } },
-    { data: { ...data, local: '100.65.0.2', learning: true } },
+    { data: { kind: 'vxlan', local: '100.65.0.2' } },
+    { data: { kind: 'vxlan', learning: true, ageing: 500 } },
     ...everywhere,
   )
 })

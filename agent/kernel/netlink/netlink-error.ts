@@ -44,14 +44,18 @@ export class NetlinkError extends Error {
   }
 }
 
-function errnoName(errno: number): string {
-  if (errno <= 0) return 'EUNKNOWN'
-  const name = getSystemErrorName(-errno)
-  // Node knows libuv's errors only; these are the others that rtnetlink uses.
-  return name.startsWith('Unknown') ? (KERNEL_ONLY[errno] ?? `E${errno}`) : name
+/** Where libuv's names, which Node gives, are missing or not the kernel's. */
+const KERNEL_NAMES: Readonly<Record<number, string>> = {
+  52: 'EBADE',
+  54: 'EXFULL',
+  74: 'EBADMSG',
+  76: 'ENOTUNIQ',
+  95: 'EOPNOTSUPP',
 }
 
-const KERNEL_ONLY: Readonly<Record<number, string>> = { 52: 'EBADE', 54: 'EXFULL', 74: 'EBADMSG', 76: 'ENOTUNIQ' }
+function errnoName(errno: number): string {
+  return KERNEL_NAMES[errno] ?? (errno > 0 ? getSystemErrorName(-errno) : 'EUNKNOWN')
+}
 
 export const EBADMSG = 74
 

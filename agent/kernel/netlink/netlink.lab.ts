@@ -11,7 +11,7 @@ import { createNetns, deleteNetns, netnsExists, netnsId, runInNetns } from './ne
 
 test('a dump of a thousand addresses and of 400 links is whole', (t) => {
   const lab = labNetns(t)
-  const link = lab.link({ name: 'vtep0', data: { kind: 'dummy' }, up: true }).index
+  const link = lab.link({ name: 'vtep0', data: { kind: 'bridge' }, up: true }).index
   const wanted = Array.from({ length: 1000 }, (_, i) => `10.${i >> 8}.${i & 255}.1/32`)
   const results = lab.netlink.batch(
     wanted.map((address) => ({
@@ -28,13 +28,13 @@ test('a dump of a thousand addresses and of 400 links is whole', (t) => {
       .sort(),
     wanted.sort(),
   )
-  for (let i = 0; i < 400; i++) lab.link({ name: `dummy${i}`, data: { kind: 'dummy' } })
-  t.is(listLinks(lab.netlink, { kind: 'dummy' }).length, 401)
+  for (let i = 0; i < 400; i++) lab.link({ name: `dummy${i}`, data: { kind: 'bridge' } })
+  t.is(listLinks(lab.netlink, { kind: 'bridge' }).length, 401)
 })
 
 test('in a batch each request has its own result', (t) => {
   const lab = labNetns(t)
-  const link = lab.link({ name: 'vtep0', data: { kind: 'dummy' } }).index
+  const link = lab.link({ name: 'vtep0', data: { kind: 'bridge' } }).index
   const add = (address: string) => ({
     type: RTM_NEWADDR,
     flags: NLM_F_CREATE | NLM_F_EXCL,
@@ -51,8 +51,9 @@ test('in a batch each request has its own result', (t) => {
 
 test('a dump goes on through changes made by somebody else meanwhile', async (t) => {
   const lab = labNetns(t)
-  const link = lab.link({ name: 'vtep0', data: { kind: 'dummy' }, up: true }).index
+  const link = lab.link({ name: 'vtep0', data: { kind: 'bridge' }, up: true }).index
   for (let i = 0; i < 300; i++) addAddress(lab.netlink, { link, address: `10.0.${i >> 8}.${i & 255}/32` })
+  const stop = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads')
      Promise.all([import(workerData.folder + 'netlink.ts'), import(workerData.folder + 'address.ts')]).then(
@@ -60,16 +61,10 @@ test('a dump goes on through changes made by somebody else meanwhile', async (t)
          const netlink = Netlink.open({ netns: workerData.path })
          const spec = { link: workerData.link, address: '10.9.9.9/32' }
          parentPort.postMessage('started')
-         let stop = false
-         parentPort.on('message', () => { stop = true })
-         const turn = () => {
-           if (stop) { netlink.close(); parentPort.close(); return }
-           for (let i = 0; i < 5; i++) { addAddress(netlink, spec); deleteAddress(netlink, spec) }
-           setImmediate(turn)
-         }
-         turn()
+         while (Atomics.load(workerData.stop, 0) === 0) { addAddress(netlink, spec); deleteAddress(netlink, spec) }
+         netlink.close()
        })`,
-    { eval: true, workerData: { folder: new URL('.', import.meta.url).href, path: lab.path, link } },
+    { eval: true, workerData: { folder: new URL('.', import.meta.url).href, path: lab.path, link, stop } },
   )
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
   let interrupted = 0
@@ -84,14 +79,14 @@ test('a dump goes on through changes made by somebody else meanwhile', async (t)
     }
   }
   const exited = new Promise((resolve) => worker.once('exit', resolve))
-  worker.postMessage('stop')
+  Atomics.store(stop, 0, 1)
   t.is(await exited, 0)
   t.true(interrupted < 100, `${interrupted} of 200 dumps were interrupted 20 times`)
 })
 
 test('an answer longer than the buffer is asked for again', (t) => {
   const lab = labNetns(t)
-  lab.link({ name: 'vtep0', data: { kind: 'dummy' } })
+  lab.link({ name: 'vtep0', data: { kind: 'bridge' } })
   using small = Netlink.open({ netns: lab.path, receiveBytes: 100 })
   t.is(getLink(small, 'vtep0')?.name, 'vtep0')
   using smaller = Netlink.open({ netns: lab.path, receiveBytes: 100 })

@@ -15,7 +15,7 @@ interface Links {
 
 function twoLinks(lab: Lab): Links {
   const make = (name: string): number =>
-    lab.link({ name, data: { kind: 'dummy' }, up: true, addrGenMode: 'none' }).index
+    lab.link({ name, data: { kind: 'bridge' }, up: true, addrGenMode: 'none' }).index
   const links = { one: make('one'), two: make('two') }
   addAddress(lab.netlink, { link: links.one, address: '10.1.0.1/24' })
   addAddress(lab.netlink, { link: links.one, address: 'fd00:1::1/64', noDad: true })
