@@ -1,0 +1,151 @@
+/** One nodeleaf agent on a node of the lab, as a systemd unit would run it. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { attempt, CommandError, run, type Outcome } from './command.ts'
+import { eventually } from './eventually.ts'
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Json = any
+
+export interface AgentStartOptions {
+  /** More flags, after the usual ones. */
+  readonly flags?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Do not wait for the socket. */
+  readonly nowait?: boolean
+}
+
+const REPOSITORY = join(import.meta.dirname, '..', '..')
+
+export class Agent {
+  readonly node: string
+  /** Name of the router's namespace and of FRR's path space in it. */
+  readonly netns: string
+  readonly stateDir: string
+  readonly runDir: string
+  readonly logFile: string
+  private readonly configDir: string
+  private readonly nodeFile: string
+  private child: ChildProcess | undefined
+
+  constructor(node: string, netns: string, folder: string) {
+    this.node = node
+    this.netns = netns
+    this.configDir = join(folder, 'config')
+    this.nodeFile = join(folder, 'node.yaml')
+    this.stateDir = join(folder, 'state')
+    this.runDir = join(folder, 'run')
+    this.logFile = join(folder, 'agent.log')
+  }
+
+  get running(): boolean {
+    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
+  }
+
+  get pid(): number | undefined {
+    return this.running ? this.child?.pid : undefined
+  }
+
+  /** Whether it ever ran on this node, so that there may be something to give back. */
+  get installed(): boolean {
+    return existsSync(this.stateDir) || existsSync(`/run/netns/${this.netns}`)
+  }
+
+  flags(): string[] {
+    return [
+      '--node',
+      this.node,
+      '--node-file',
+      this.nodeFile,
+      '--config-dir',
+      this.configDir,
+      '--state-dir',
+      this.stateDir,
+      '--run-dir',
+      this.runDir,
+      '--netns',
+      this.netns,
+    ]
+  }
+
+  private argv(...words: string[]): string[] {
+    // Only the network namespace: the mount namespace is shared, so the router's namespace is seen by everyone.
+    return ['nsenter', `--net=/run/netns/${this.node}`, join(REPOSITORY, 'bin/nodeleaf-agent'), ...words]
+  }
+
+  /** Starts it and waits until its socket answers. */
+  async start(options: AgentStartOptions = {}): Promise<void> {
+    if (this.running) throw new Error(`the agent of ${this.node} runs already`)
+    mkdirSync(this.runDir, { recursive: true })
+    await rm(join(this.runDir, 'agent.sock'), { force: true })
+    const log = openSync(this.logFile, 'a')
+    const [file = '', ...args] = this.argv('run', ...this.flags(), ...(options.flags ?? []))
+    const child = spawn(file, args, { stdio: ['ignore', log, log], env: { ...process.env, ...options.env } })
+    closeSync(log)
+    child.on('error', () => {})
+    this.child = child
+    if (options.nowait) return
+    await eventually(`the agent of ${this.node} answers`, async () => {
+      if (!this.running)
+        throw new Error(`it ended with status ${child.exitCode ?? child.signalCode}: ${await this.tail(5)}`)
+      return existsSync(join(this.runDir, 'agent.sock'))
+    })
+  }
+
+  /** Ends it as systemd does (SIGTERM) and waits. */
+  async stop(): Promise<void> {
+    await this.end('SIGTERM')
+  }
+
+  /** Ends it without a chance to say goodbye (SIGKILL) and waits. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL')
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.child
+    if (child === undefined || !this.running) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    const giveUp = setTimeout(() => child.kill('SIGKILL'), 15_000)
+    await ended
+    clearTimeout(giveUp)
+  }
+
+  /** Waits until it ended by itself and gives the status; for agents that are told to die at a certain point. */
+  async ended(timeoutMs = 30_000): Promise<number | string> {
+    await eventually(`the agent of ${this.node} ends`, () => !this.running, { timeoutMs })
+    return this.child?.exitCode ?? this.child?.signalCode ?? 0
+  }
+
+  /** `nodeleaf-agent uninstall`; the agent is stopped first. @throws CommandError */
+  async uninstall(): Promise<string> {
+    await this.stop()
+    return run(this.argv('uninstall', ...this.flags()), { timeoutMs: 60_000 })
+  }
+
+  /** `nodeleaf status -o json`. @throws CommandError */
+  async status(): Promise<Json> {
+    const outcome = await this.cli('status', '-o', 'json')
+    if (outcome.status !== 0) throw new CommandError(outcome)
+    return JSON.parse(outcome.stdout)
+  }
+
+  /** `nodeleaf WORDS --run-dir DIR` in the node's namespace. */
+  cli(...words: string[]): Promise<Outcome> {
+    const program = join(REPOSITORY, 'bin/nodeleaf')
+    return attempt(['nsenter', `--net=/run/netns/${this.node}`, program, ...words, '--run-dir', this.runDir])
+  }
+
+  /** The whole log so far. */
+  log(): Promise<string> {
+    return readFile(this.logFile, 'utf8').catch(() => '')
+  }
+
+  /** The last lines of the log. */
+  async tail(lines: number): Promise<string> {
+    return (await this.log()).trimEnd().split('\n').slice(-lines).join('\n')
+  }
+}

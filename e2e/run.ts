@@ -1,0 +1,101 @@
+/**
+ * The guest's side of the runner: builds the lab, takes scenarios one after the other, prints one JSON line an event.
+ *
+ *     node e2e/run.ts CLAIMS NAME...
+ *
+ * CLAIMS is a directory that guests share. Who makes the directory CLAIMS/NAME runs NAME, so several guests divide the
+ * scenarios among themselves as they go.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { GuestEvent } from './event.ts'
+import { Lab } from './lab/lab.ts'
+import { loadScenario, type Scenario } from './scenario.ts'
+
+const DEFAULT_TIMEOUT_SECONDS = 120
+
+function tell(event: GuestEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`)
+}
+
+async function claim(claims: string, name: string): Promise<boolean> {
+  return mkdir(join(claims, name)).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function runScenario(lab: Lab, scenario: Scenario): Promise<boolean> {
+  const started = performance.now()
+  const notes: string[] = []
+  let step = 'start'
+  let error: unknown
+  const timeoutSeconds = scenario.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS
+  const log = {
+    step: (title: string) => void (step = title),
+    note: (text: string) => void notes.push(text),
+  }
+  const over = new AbortController()
+  try {
+    await Promise.race([
+      scenario.run(lab, log),
+      pause(timeoutSeconds * 1000, undefined, { signal: over.signal }).then(() => {
+        throw new Error(`took longer than ${timeoutSeconds} s`)
+      }),
+    ])
+  } catch (failure) {
+    error = failure
+  } finally {
+    over.abort()
+  }
+  const ok = error === undefined
+  tell({
+    event: 'result',
+    name: scenario.name,
+    ok,
+    seconds: (performance.now() - started) / 1000,
+    notes,
+    ...(ok ? {} : { step, message: said(error), diagnostics: await lab.diagnostics().catch(said) }),
+  })
+  return ok
+}
+
+function said(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+async function main([claims = '', ...names]: string[]): Promise<void> {
+  const started = performance.now()
+  const lab = await Lab.up()
+  tell({ event: 'ready', seconds: (performance.now() - started) / 1000 })
+  for (const name of names) {
+    if (!(await claim(claims, name))) continue
+    tell({ event: 'begin', name })
+    let ok = false
+    try {
+      ok = await runScenario(lab, await loadScenario(name))
+    } catch (error) {
+      tell({
+        event: 'result',
+        name,
+        ok: false,
+        seconds: 0,
+        notes: [],
+        step: 'load',
+        message: said(error),
+        diagnostics: '',
+      })
+    }
+    // A scenario that ran into its time limit may still be at work: only a new fabric is certain then.
+    const left = ok ? await lab.reset().catch((error: unknown) => [said(error)]) : ['the scenario failed']
+    if (left.length > 0) {
+      if (ok) tell({ event: 'unclean', name, left })
+      await lab.rebuild()
+    }
+  }
+}
+
+await main(process.argv.slice(2))
+// A scenario past its time limit may hold timers and processes.
+process.exit(0)

@@ -1,0 +1,37 @@
+/** What a scenario is: a file e2e/scenarios/NAME.ts that exports `scenario`. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Lab } from './lab/lab.ts'
+
+export interface Scenario {
+  /** The same as the file's name. */
+  readonly name: string
+  /** One sentence: what is shown. */
+  readonly summary: string
+  /** Seconds it may take. @default 120 */
+  readonly timeoutSeconds?: number
+  /** Throws when what should be is not. */
+  readonly run: (lab: Lab, t: ScenarioLog) => Promise<void>
+}
+
+export interface ScenarioLog {
+  /** Says which part comes next; a failure names the step it happened in. */
+  step(title: string): void
+  /** A measured or remarkable fact, printed with the result whatever it is. */
+  note(text: string): void
+}
+
+const FOLDER = join(import.meta.dirname, 'scenarios')
+
+/** Names of all scenarios, sorted. */
+export async function scenarioNames(): Promise<string[]> {
+  const files = await readdir(FOLDER)
+  return files.flatMap((file) => (/^[a-z].*\.ts$/.test(file) ? [file.slice(0, -3)] : [])).sort()
+}
+
+/** Loads one scenario by name. */
+export async function loadScenario(name: string): Promise<Scenario> {
+  const { scenario } = (await import(join(FOLDER, `${name}.ts`))) as { scenario?: Scenario }
+  if (scenario?.name !== name) throw new Error(`e2e/scenarios/${name}.ts does not export a scenario named ${name}`)
+  return scenario
+}
