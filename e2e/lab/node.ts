@@ -21,6 +21,7 @@ export class LabNode extends Namespace {
   private readonly folder: string
   private frr: Frr | undefined
   private bird: Bird | undefined
+  private readonly addresses: string[] = []
 
   constructor(name: string, folder: string) {
     super(name)
@@ -78,6 +79,12 @@ export class LabNode extends Namespace {
     return this.bird
   }
 
+  /** Puts addresses of workloads (with prefix length: /32, /128) on the host's loopback, as kube-proxy and MetalLB do; `clean` removes them. */
+  async addAddresses(...addresses: string[]): Promise<void> {
+    await this.ip(...addresses.map((address) => `addr replace ${address} dev lo`))
+    this.addresses.push(...addresses)
+  }
+
   /** Agent uninstalled, speakers ended, files removed. What a scenario added by hand is its own to remove. */
   async clean(): Promise<void> {
     await this.frr?.stop()
@@ -86,6 +93,8 @@ export class LabNode extends Namespace {
     this.bird = undefined
     await this.agent.stop()
     if (this.agent.installed) await this.agent.uninstall()
+    const addresses = new Set(this.addresses.splice(0))
+    if (addresses.size > 0) await this.ip(...[...addresses].map((address) => `addr del ${address} dev lo`))
     await endProcesses(this.name)
     await rm(this.folder, { recursive: true, force: true })
   }
