@@ -185,8 +185,8 @@ test.serial(
     await goTo(t, want, 'two VPNs')
     managed.save(want)
     for (const daemon of ['bgpd', 'zebra', 'bfdd', 'staticd', 'mgmtd'] as const) {
-      const gone = new Promise((resolve) => frr.once('disconnected', resolve))
-      const back = new Promise((resolve) => frr.once('connected', resolve))
+      const gone = new Promise<unknown>((resolve) => frr.once('disconnected', resolve))
+      const back = new Promise<void>((resolve) => frr.once('connected', () => resolve()))
       process.kill(Number(readFileSync(join(managed.socketsDir, `${daemon}.pid`), 'utf8')), 'SIGKILL')
       t.is(await gone, daemon)
       await back

@@ -96,7 +96,7 @@ export class ManagedFrr {
 
   #prepare(): void {
     const user = userOf()
-    for (const dir of [this.#dir, this.socketsDir]) {
+    for (const dir of [this.#dir, this.socketsDir, this.#etc, join(this.#etc, this.#options.name)]) {
       mkdirSync(dir, { recursive: true })
       chownSync(dir, user.uid, user.gid)
       chmodSync(dir, 0o750)
@@ -112,9 +112,9 @@ export class ManagedFrr {
   #supervise(daemon: Daemon, binary: string): void {
     const { netns, name } = this.#options
     const command = [
-      binary,
+      ...(readEtc.has(daemon) ? ['unshare', '-m', 'sh', '-c', inOwnEtc, this.#etc, binary] : [binary]),
+      ...(readEtc.has(daemon) ? [] : [`-f${this.#configFile(daemon)}`]),
       `-N${name}`,
-      `-f${this.#configFile(daemon)}`,
       '--limit-fds=8192',
       `--log=file:${join(this.#dir, `${daemon}.log`)}`,
       '--log-level=warnings',
@@ -178,8 +178,13 @@ export class ManagedFrr {
     return join(this.#dir, 'stop')
   }
 
+  /** What mgmtd sees as `/etc/frr`. */
+  get #etc(): string {
+    return join(this.#dir, 'etc')
+  }
+
   #configFile(daemon: Daemon): string {
-    return join(this.#dir, `${daemon}.conf`)
+    return join(readEtc.has(daemon) ? join(this.#etc, this.#options.name) : this.#dir, `${daemon}.conf`)
   }
 
   #pidFile(daemon: Daemon): string {
@@ -204,6 +209,13 @@ while [ ! -e "$stop" ]; do
   [ "$(date +%s)" -gt "$((began + 1))" ] || sleep 1
 done
 `
+
+/**
+ * mgmtd and staticd have no option for a configuration file, and `/etc/frr` may be missing or read-only: they get a
+ * mount of their own there. Without it mgmtd starts empty, and the agent enters what it holds.
+ */
+const readEtc: ReadonlySet<Daemon> = new Set(['mgmtd', 'staticd'])
+const inOwnEtc = 'mount --bind "$0" /etc/frr 2>/dev/null; exec "$@"'
 
 /**
  * zebra keeps the routes of an earlier life for 60 s, so that bgpd can confirm them; its netlink buffer holds the
