@@ -8,8 +8,9 @@ export interface WatchHandle {
 }
 
 interface Addon {
-  /** A bound, non-blocking netlink socket, made in the namespace at the path. Closed with `fs.closeSync`. */
+  /** A bound, non-blocking netlink socket, made in the namespace at the path. */
   openSocket(protocol: number, netnsPath: string | null): number
+  closeSocket(fd: number): void
   setOption(fd: number, level: number, name: number, value: number): void
   send(fd: number, bytes: Uint8Array): number
   /** Length of the next datagram, 0 when there is none; a length above the buffer's means that it was cut. */

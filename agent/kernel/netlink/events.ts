@@ -4,7 +4,6 @@
  * Events are hints to look again, never the only source: when the kernel had more than the socket could hold, or
  * something cannot be read, a `resync` says that anything may have changed.
  */
-import { closeSync } from 'node:fs'
 import { addon } from './addon.ts'
 import type { WatchHandle } from './addon.ts'
 import { decodeAddress, RTM_DELADDR, RTM_NEWADDR } from './address.ts'
@@ -77,7 +76,7 @@ export function subscribe(options: SubscribeOptions, listener: (events: readonly
     open = false
     options.signal?.removeEventListener('abort', close)
     addon().unwatch(watch)
-    closeSync(fd)
+    addon().closeSocket(fd)
   }
   const read = (): void => {
     const events: NetlinkEvent[] = []
@@ -96,7 +95,7 @@ export function subscribe(options: SubscribeOptions, listener: (events: readonly
     }
     watch = addon().watch(fd, read)
   } catch (error) {
-    closeSync(fd)
+    addon().closeSocket(fd)
     throw error
   }
   options.signal?.addEventListener('abort', close)

@@ -4,7 +4,6 @@
  * The kernel handles a request inside `send`, so its answer is there when `send` returns: waiting asynchronously would
  * gain nothing. A socket belongs to the network namespace it was made in, for as long as it lives.
  */
-import { closeSync } from 'node:fs'
 import { addon } from './addon.ts'
 import {
   encode,
@@ -115,7 +114,7 @@ export class Netlink implements Disposable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    closeSync(this.#fd)
+    addon().closeSocket(this.#fd)
   }
 
   [Symbol.dispose](): void {
@@ -215,7 +214,7 @@ export function openSocket(options: NetlinkOptions): number {
     addon().setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
     return fd
   } catch (error) {
-    closeSync(fd)
+    addon().closeSocket(fd)
     throw error
   }
 }

@@ -295,6 +295,16 @@ static napi_value receive_bytes(napi_env env, napi_callback_info info) {
   }
 }
 
+/* closeSocket(fd): fs.closeSync would do, but warns in a worker about a descriptor that it did not open. */
+static napi_value close_socket(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  int32_t fd;
+  CHECK(arguments(env, info, 1, args));
+  CHECK(napi_get_value_int32(env, args[0], &fd));
+  if (close(fd)) return fail(env, errno, "close");
+  return NULL;
+}
+
 /* ---- readiness ---- */
 
 /*
@@ -438,7 +448,8 @@ NAPI_MODULE_INIT() {
     const char *name;
     napi_callback function;
   } functions[] = {
-      {"openSocket", open_socket}, {"setOption", set_option},      {"send", send_bytes},
+      {"openSocket", open_socket}, {"closeSocket", close_socket},  {"setOption", set_option},
+      {"send", send_bytes},
       {"receive", receive_bytes},  {"watch", watch_socket},        {"unwatch", unwatch_socket},
       {"runInNetns", run_in_netns}, {"createNetns", create_netns}, {"deleteNetns", delete_netns},
   };
