@@ -59,45 +59,42 @@ export const linkName = checkedText(interfaceName, 15, () => undefined, {
   remedy: 'use 1 to 15 letters, digits, dots, dashes and underscores, such as eth1',
 })
 
-const reserved = exactly(
+/** Names that are taken in the router, where VRFs are, and in the host, where bridges are. */
+const takenInRouter = exactly(
   'default',
   'lo',
   'all',
   'br[0-9]+',
   'vx[0-9]+',
   'pe-[0-9]+',
-  'host-[0-9]+',
-  'br-hs-[0-9]+',
   'pe-pt',
+  'host-[0-9]+',
   'host-pt',
   'vtep0',
-  'br-hs',
 )
+const takenInHost = exactly('default', 'lo', 'all', 'host-[0-9]+', 'host-pt')
 
-const reservedName = (value: string): Fault | undefined =>
-  reserved.test(value)
-    ? {
-        message: `is a name that ${/^(default|lo|all)$/.test(value) ? 'the kernel or FRR' : 'nodeleaf'} uses itself`,
-        remedy: 'choose another name, such as red or tenant-a',
-      }
-    : undefined
+const takenName =
+  (taken: RegExp) =>
+  (value: string): Fault | undefined =>
+    taken.test(value)
+      ? {
+          message: `is a name that ${/^(default|lo|all)$/.test(value) ? 'the kernel or FRR' : 'nodeleaf'} uses itself`,
+          remedy: 'choose another name, such as red or tenant-a',
+        }
+      : undefined
 
 /** A VRF becomes a network interface of that name in the router. */
-export const vrfName = checkedText(/^[A-Za-z][A-Za-z0-9_.-]{0,14}$/, 15, reservedName, {
+export const vrfName = checkedText(/^[A-Za-z][A-Za-z0-9_.-]{0,14}$/, 15, takenName(takenInRouter), {
   message: 'is not a name for a VRF',
   remedy: 'use 1 to 15 characters: a letter first, then letters, digits, dots, dashes and underscores, such as red',
 })
 
-/** A bridge in the host; `br-hs-<vni>` is what nodeleaf makes by default and is checked against the VNI elsewhere. */
-export const bridgeName = checkedText(
-  interfaceName,
-  15,
-  (value) => (/^br-hs-[0-9]+$/.test(value) ? undefined : reservedName(value)),
-  {
-    message: 'is not a name for a Linux bridge',
-    remedy: 'use 1 to 15 letters, digits, dots, dashes and underscores, such as br-tenant',
-  },
-)
+/** A bridge in the host. */
+export const bridgeName = checkedText(interfaceName, 15, takenName(takenInHost), {
+  message: 'is not a name for a Linux bridge',
+  remedy: 'use 1 to 15 letters, digits, dots, dashes and underscores, such as br-tenant',
+})
 
 const addressExpected: Fault = {
   message: 'is not an IPv4 or IPv6 address',

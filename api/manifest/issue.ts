@@ -33,7 +33,7 @@ function unknownField(path: Path, key: string, schema: JsonSchema): Issue {
 function wording(issue: $ZodIssue, value: unknown, schema: JsonSchema | undefined): Omit<Issue, 'path'> {
   switch (issue.code) {
     case 'invalid_type':
-      return wrongType(issue.expected, value, schema)
+      return wrongType(issue.expected, value, schema, typeof issue.path.at(-1) === 'number')
     case 'too_small':
     case 'too_big':
       return outOfRange(issue.origin, value, schema)
@@ -60,7 +60,12 @@ const nouns: Readonly<Record<string, string>> = {
   record: 'a mapping',
 }
 
-function wrongType(expected: string, value: unknown, schema: JsonSchema | undefined): Omit<Issue, 'path'> {
+function wrongType(
+  expected: string,
+  value: unknown,
+  schema: JsonSchema | undefined,
+  inList: boolean,
+): Omit<Issue, 'path'> {
   const noun = nouns[schema?.type === 'integer' ? 'int' : expected] ?? expected
   if (value === undefined)
     return { message: 'is missing', remedy: `add it; it is ${noun}. ${schema?.description ?? ''}`.trim() }
@@ -76,7 +81,7 @@ function wrongType(expected: string, value: unknown, schema: JsonSchema | undefi
     }
   if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
     return { message: `is a ${typeof value}, not a string`, remedy: `put it in quotes: "${value}"` }
-  if (typeof value === 'string' && schema?.properties?.['name'])
+  if (inList && typeof value === 'string' && schema?.properties?.['name'])
     return { message: 'is a string, not a mapping', remedy: `write name: ${value}` }
   return { message: `is ${kindOf(value)}, not ${noun}`, remedy: `give ${noun}` }
 }

@@ -1,11 +1,14 @@
 /** "Did you mean": the known word that is nearest to what was written. */
 
-/** Undefined when nothing is near: more than a third of the letters differ. */
+/** Undefined when nothing is near: more than a third of the letters differ, and nothing begins with it. */
 export function suggest(written: string, known: readonly string[]): string | undefined {
+  const lower = written.toLowerCase()
   const near = known
-    .map((word) => ({ word, distance: distance(written.toLowerCase(), word.toLowerCase()) }))
+    .map((word) => ({ word, distance: distance(lower, word.toLowerCase()) }))
     .filter(({ word, distance: far }) => far <= Math.max(1, Math.floor(Math.max(word.length, written.length) / 3)))
-  return near.sort((a, b) => a.distance - b.distance)[0]?.word
+    .sort((a, b) => a.distance - b.distance)
+  const longer = known.find((word) => lower.length >= 4 && word.toLowerCase().startsWith(lower))
+  return near[0]?.word ?? longer
 }
 
 /** Letters to add, drop, replace, or swap with their neighbour (optimal string alignment). */
