@@ -1,0 +1,123 @@
+/**
+ * The runner's side on the machine: starts guests, divides the scenarios among them, prints one TAP.
+ *
+ *     ./hack/e2e [--list] [NAME...]
+ *
+ * A guest that dies or falls silent is replaced; the scenario it was at has failed.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { GuestEvent, ScenarioResult } from './event.ts'
+import { loadScenario, scenarioNames } from './scenario.ts'
+import { plan, point } from './tap.ts'
+
+/** A guest that says nothing for this long is stuck: no scenario may take that long. */
+const SILENCE_SECONDS = 330
+const GUEST_SECONDS = 3000
+const MAX_GUESTS = 2
+const GUEST_PROGRAM = join(import.meta.dirname, '..', 'hack', 'guest')
+
+interface Run {
+  readonly folder: string
+  readonly names: readonly string[]
+  readonly waiting: Set<string>
+  /** Guests that may still be started in place of lost ones. */
+  spare: number
+  failed: number
+  printed: number
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const all = await scenarioNames()
+  if (args.includes('--list')) {
+    const width = Math.max(...all.map((name) => name.length))
+    for (const name of all) print(`${name.padEnd(width)}  ${(await loadScenario(name)).summary}`)
+    return 0
+  }
+  const unknown = args.filter((name) => !all.includes(name))
+  if (unknown.length > 0) {
+    process.stderr.write(`no scenario ${unknown.join(', ')}; there are: ${all.join(' ')}\n`)
+    return 2
+  }
+  const names = args.length > 0 ? [...new Set(args)] : all
+  const folder = await mkdtemp(join(tmpdir(), 'nodeleaf-e2e-'))
+  const run: Run = { folder, names, waiting: new Set(names), spare: 3, failed: 0, printed: 0 }
+  print(plan(names.length))
+  try {
+    const guests = Math.min(MAX_GUESTS, availableParallelism(), names.length)
+    await Promise.all(Array.from({ length: guests }, (_, at) => guest(run, at + 1)))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+  for (const name of run.waiting) finish(run, lost(name, 'no guest was left to run it'))
+  return run.failed > 0 ? 1 : 0
+}
+
+/** One guest from start to end, and another in its place when it is lost. */
+async function guest(run: Run, number: number): Promise<void> {
+  let at: string | undefined
+  let readied = false
+  const args = ['--out', run.folder, '--timeout', String(GUEST_SECONDS), 'node', '/nodeleaf/e2e/run.ts', '/out', ...run.names]
+  const child = spawn(GUEST_PROGRAM, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const stuck = () => {
+    process.stderr.write(`# guest ${number}: silent for ${SILENCE_SECONDS} s, ended\n`)
+    child.kill('SIGTERM')
+  }
+  let silence = setTimeout(stuck, SILENCE_SECONDS * 1000)
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  for await (const line of createInterface({ input: child.stdout })) {
+    clearTimeout(silence)
+    silence = setTimeout(stuck, SILENCE_SECONDS * 1000)
+    const event = parsed(line)
+    if (event === undefined) process.stderr.write(`# guest ${number}: ${line}\n`)
+    else if (event.event === 'ready') {
+      readied = true
+      process.stderr.write(`# guest ${number}: the fabric is up after ${event.seconds.toFixed(1)} s\n`)
+    } else if (event.event === 'begin') at = event.name
+    else if (event.event === 'unclean') {
+      const left = event.left.slice(0, 20).map((what) => `#   ${what}\n`)
+      process.stderr.write(`# ${event.name} left something behind, the fabric is built new:\n${left.join('')}`)
+    } else {
+      at = undefined
+      finish(run, event)
+    }
+  }
+  clearTimeout(silence)
+  await ended
+  if (at !== undefined) finish(run, lost(at, 'the guest ended while it ran this scenario'))
+  if (run.waiting.size === 0 || run.spare === 0) return
+  // Others may still be at work on what waits; a guest that found nothing to claim just ends.
+  if (at !== undefined || !readied) {
+    run.spare--
+    process.stderr.write(`# guest ${number}: lost, another takes its place\n`)
+    await guest(run, number)
+  }
+}
+
+function finish(run: Run, result: ScenarioResult): void {
+  if (!run.waiting.delete(result.name)) return
+  if (!result.ok) run.failed++
+  print(point(++run.printed, result))
+}
+
+function lost(name: string, message: string): ScenarioResult {
+  return { event: 'result', name, ok: false, seconds: 0, notes: [], step: 'guest', message, diagnostics: '' }
+}
+
+function parsed(line: string): GuestEvent | undefined {
+  try {
+    const value = JSON.parse(line) as GuestEvent
+    return typeof value.event === 'string' ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+process.exit(await main(process.argv.slice(2)))
