@@ -3,11 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { attempt, CommandError, run, type Outcome } from './command.ts'
+import type { StatusDocument } from '../../agent/status/document.ts'
+import { askAgent } from '../../cli/status.ts'
+import { attempt, run, type Outcome } from './command.ts'
 import { eventually } from './eventually.ts'
-
-// oxlint-disable-next-line typescript/no-explicit-any
-type Json = any
 
 export interface AgentStartOptions {
   /** More flags, after the usual ones. */
@@ -126,11 +125,9 @@ export class Agent {
     return run(this.argv('uninstall', ...this.flags()), { timeoutMs: 60_000 })
   }
 
-  /** `nodeleaf status -o json`. @throws CommandError */
-  async status(): Promise<Json> {
-    const outcome = await this.cli('status', '-o', 'json')
-    if (outcome.status !== 0) throw new CommandError(outcome)
-    return JSON.parse(outcome.stdout)
+  /** What `nodeleaf status -o json` prints, without starting a process. @throws CliError when no agent answers */
+  status(): Promise<StatusDocument> {
+    return askAgent(join(this.runDir, 'agent.sock'))
   }
 
   /** `nodeleaf WORDS --run-dir DIR` in the node's namespace. */
