@@ -4,7 +4,7 @@
  */
 import type * as z from 'zod'
 import type { CelRule } from './cel.ts'
-import type { Labels, LabelSelector } from './selector.ts'
+import type { Labels } from './selector.ts'
 
 export const group = 'nodeleaf.io'
 export const apiVersion = 'nodeleaf.io/v1alpha1'
@@ -34,7 +34,7 @@ export interface Kind<Name extends KindName = KindName, Spec extends z.ZodType =
   readonly rules: readonly CelRule[]
 }
 
-export interface Metadata {
+interface Metadata {
   readonly name: string
   readonly labels?: Labels | undefined
   /** RFC 3339; absent in files. The oldest object wins a conflict. */
@@ -46,10 +46,6 @@ export interface Resource<Name extends KindName = KindName, Spec = unknown> {
   readonly kind: Name
   readonly metadata: Metadata
   readonly spec: Spec
-}
-
-export interface Selected {
-  readonly nodeSelector?: LabelSelector | undefined
 }
 
 export function defineKind<const Name extends KindName, Spec extends z.ZodType>(

@@ -90,5 +90,5 @@ export const l2vni = defineKind({
   rules: [shortName],
 })
 
-export type L2VNISpec = z.infer<typeof l2vni.spec>
+type L2VNISpec = z.infer<typeof l2vni.spec>
 export type L2VNI = Resource<'L2VNI', L2VNISpec>

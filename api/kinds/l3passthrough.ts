@@ -23,5 +23,5 @@ export const l3passthrough = defineKind({
   rules: [shortName],
 })
 
-export type L3PassthroughSpec = z.infer<typeof l3passthrough.spec>
+type L3PassthroughSpec = z.infer<typeof l3passthrough.spec>
 export type L3Passthrough = Resource<'L3Passthrough', L3PassthroughSpec>

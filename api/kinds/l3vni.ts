@@ -52,5 +52,5 @@ export const l3vni = defineKind({
   rules: [shortName],
 })
 
-export type L3VNISpec = z.infer<typeof l3vni.spec>
+type L3VNISpec = z.infer<typeof l3vni.spec>
 export type L3VNI = Resource<'L3VNI', L3VNISpec>

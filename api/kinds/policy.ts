@@ -47,7 +47,7 @@ export const policy = z.strictObject({
 
 export type Policy = z.infer<typeof policy>
 
-export const routeTargets = z
+const routeTargets = z
   .strictObject({
     import: z
       .array(importTarget)

@@ -97,5 +97,5 @@ export const routerNode = defineKind({
   rules: [],
 })
 
-export type RouterNodeSpec = z.infer<typeof routerNode.spec>
+type RouterNodeSpec = z.infer<typeof routerNode.spec>
 export type RouterNode = Resource<'RouterNode', RouterNodeSpec>

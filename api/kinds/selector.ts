@@ -20,7 +20,7 @@ const requirement = z
     }),
   )
 
-export const labelSelector = z.strictObject({
+const labelSelector = z.strictObject({
   matchLabels: z
     .record(labelKey, labelValue)
     .optional()

@@ -5,7 +5,7 @@ import { asn, checkedText, sessionIPv4, sessionIPv6 } from './scalars.ts'
 
 const interval = z.int().min(10).max(60000)
 
-export const bfd = z
+const bfd = z
   .strictObject({
     receiveInterval: interval.default(300).describe('Milliseconds between the packets that are expected.'),
     transmitInterval: interval.default(300).describe('Milliseconds between the packets that are sent.'),

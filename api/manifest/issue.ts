@@ -109,7 +109,7 @@ function kindOf(value: unknown): string {
 }
 
 /** The schema of the field that the path leads to. */
-export function schemaAt(schema: JsonSchema, path: Path): JsonSchema | undefined {
+function schemaAt(schema: JsonSchema, path: Path): JsonSchema | undefined {
   return path.reduce<JsonSchema | undefined>((at, key) => {
     if (typeof key === 'number') return at?.items
     return at?.properties?.[key] ?? (typeof at?.additionalProperties === 'object' ? at.additionalProperties : undefined)

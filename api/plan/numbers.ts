@@ -7,7 +7,6 @@ import {
   parsePrefix,
   sizeOf,
   type Address,
-  type Prefix,
 } from '../address/prefix.ts'
 
 /** Node `index`'s address in a pool of single addresses (VTEPs, router IDs): base + 1 + index. */
@@ -27,12 +26,6 @@ export function sessionHostAddress(cidr: string, index: number): string | undefi
   if (prefix?.family === 4 && offset === sizeOf(prefix) - 1n) return undefined
   return textAt(cidr, offset)
 }
-
-/** How many nodes (indexes from 0) a pool has addresses for. */
-export const poolCapacity = (prefix: Prefix): bigint => sizeOf(prefix) - 1n
-
-/** How many nodes the network of a host session has addresses for. */
-export const sessionCapacity = (prefix: Prefix): bigint => sizeOf(prefix) - (prefix.family === 4 ? 3n : 2n)
 
 /** The anycast gateway's MAC, a function of the VNI: the same on every node. Locally administered; `6e:6c` is "nl". */
 export function gatewayMAC(vni: number): string {

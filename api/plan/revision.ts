@@ -8,7 +8,7 @@ export function revisionOf(plan: NodePlan): string {
 }
 
 /** JSON with sorted keys. */
-export function canonicalJSON(value: unknown): string {
+function canonicalJSON(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) =>
     each !== null && typeof each === 'object' && !Array.isArray(each)
       ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -157,7 +157,7 @@ function policyPlan(policy: Policy | undefined): PolicyPlan {
   }
 }
 
-export function canonicalPrefix(text: string): string {
+function canonicalPrefix(text: string): string {
   const prefix = parsePrefix(text)
   return prefix ? formatPrefix(prefix) : text
 }

@@ -24,7 +24,7 @@ export function snapshotOf(objects: readonly (AnyResource | Secret)[]): Snapshot
 }
 
 /** The order in which conflicts are decided: by creation, then by name. What has no time of creation is the oldest. */
-export function byAge(a: AnyResource, b: AnyResource): number {
+function byAge(a: AnyResource, b: AnyResource): number {
   return compare(ageOf(a), ageOf(b)) || compare(a.metadata.name, b.metadata.name) || compare(a.kind, b.kind)
 }
 
