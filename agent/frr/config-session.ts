@@ -13,6 +13,8 @@ export class Session {
   readonly #daemon: Daemon
   readonly #count: () => void
   #at: readonly string[] = []
+  /** A refused line may have moved us: FRR also tries it in the blocks around (lib/command.c, cmd_execute_command). */
+  #lost = false
 
   private constructor(vty: Vty, daemon: Daemon, count: () => void) {
     this.#vty = vty
@@ -54,7 +56,7 @@ export class Session {
   async #pipelined(commands: readonly Command[]): Promise<readonly CommandResult[]> {
     const results: Promise<CommandResult>[] = []
     for (const command of commands) {
-      if (!same(this.#at, command.context)) {
+      if (this.#lost || !same(this.#at, command.context)) {
         await Promise.all(results)
         const problem = await this.#moveTo(command.context)
         if (problem !== undefined) {
@@ -83,7 +85,11 @@ export class Session {
   async #transaction(commands: readonly Command[]): Promise<readonly CommandResult[] | undefined> {
     if (commands.length < 2) return undefined
     await this.#reopen('configure terminal file-lock')
-    const results = await this.#oneByOne(commands)
+    const results: CommandResult[] = []
+    for (const command of commands) {
+      results.push(...(await this.#pipelined([command])))
+      if (results.at(-1)?.outcome !== 'ok') break
+    }
     if (results.every(({ outcome }) => outcome === 'ok')) {
       const answer = await this.#vty.send('mgmt commit apply')
       if (answer.status === status.success) {
@@ -108,6 +114,7 @@ export class Session {
       answer = await this.#vty.send(command.line)
     }
     const outcome = answer.status === status.success ? 'ok' : answer.status === status.warning ? 'warned' : 'refused'
+    if (outcome !== 'ok') this.#lost = true
     if (outcome === 'ok' && closingOf(command.context, command.line) !== undefined) {
       this.#at = [...command.context, command.line]
     }
@@ -127,8 +134,12 @@ export class Session {
       this.#count()
       const opens = closingOf(this.#at, line) !== undefined
       const answer = await this.#vty.send(line)
-      if (answer.status !== status.success && refusal === '') refusal = redacted(answer.text)
-      if (opens && answer.status !== status.success) return refusal
+      if (answer.status !== status.success) {
+        this.#lost = true
+        if (refusal === '') refusal = redacted(answer.text)
+        // What follows would be entered in the wrong block.
+        if (opens || this.#at.length > context.length) return refusal
+      }
       if (opens) this.#at = [...this.#at, line]
     }
     return refusal
@@ -136,13 +147,17 @@ export class Session {
 
   /** Leaves and enters blocks; the text of a refusal, if any. */
   async #moveTo(context: readonly string[]): Promise<string | undefined> {
+    if (this.#lost) await this.#reopen('configure terminal')
     const shared = this.#at.findIndex((line, at) => line !== context[at])
     const keep = shared < 0 ? this.#at.length : shared
     for (let depth = this.#at.length; depth > keep; depth--) await this.#vty.send('exit')
     this.#at = this.#at.slice(0, keep)
     for (const line of context.slice(keep)) {
       const answer = await this.#vty.send(line)
-      if (answer.status !== status.success) return redacted(`${line}: ${answer.text}`)
+      if (answer.status !== status.success) {
+        this.#lost = true
+        return redacted(`${line}: ${answer.text}`)
+      }
       this.#at = [...this.#at, line]
     }
     return undefined
@@ -151,6 +166,7 @@ export class Session {
   async #reopen(line: string): Promise<void> {
     await this.#vty.send('end')
     this.#at = []
+    this.#lost = false
     await this.#open(line)
   }
 

@@ -23,8 +23,6 @@ export interface ManagedOptions {
   readonly name: string
   /** `/run/netns/NAME`. */
   readonly netns: string
-  /** The agent's run directory; FRR's configuration, logs and supervisors' pid files are in `frr` below it. */
-  readonly runDir: string
   /** Where FRR was built to keep its sockets. @default '/run/frr' */
   readonly frrRunDir?: string
 }
@@ -41,7 +39,8 @@ export class ManagedFrr {
 
   constructor(options: ManagedOptions) {
     this.#options = options
-    this.#dir = join(options.runDir, 'frr')
+    // Below FRR's own directory: the daemons read and write it as their own user.
+    this.#dir = join(this.socketsDir, 'managed')
   }
 
   /** For `Frr.connect`. */
@@ -90,13 +89,12 @@ export class ManagedFrr {
         await delay(20)
       }
     }
-    rmSync(this.#dir, { recursive: true, force: true })
     rmSync(this.socketsDir, { recursive: true, force: true })
   }
 
   #prepare(): void {
     const user = userOf()
-    for (const dir of [this.#dir, this.socketsDir, this.#etc, join(this.#etc, this.#options.name)]) {
+    for (const dir of [this.socketsDir, this.#dir, this.#etc]) {
       mkdirSync(dir, { recursive: true })
       chownSync(dir, user.uid, user.gid)
       chmodSync(dir, 0o750)
@@ -184,7 +182,7 @@ export class ManagedFrr {
   }
 
   #configFile(daemon: Daemon): string {
-    return join(readEtc.has(daemon) ? join(this.#etc, this.#options.name) : this.#dir, `${daemon}.conf`)
+    return join(readEtc.has(daemon) ? this.#etc : this.#dir, `${daemon}.conf`)
   }
 
   #pidFile(daemon: Daemon): string {
@@ -212,7 +210,7 @@ done
 
 /**
  * mgmtd and staticd have no option for a configuration file, and `/etc/frr` may be missing or read-only: they get a
- * mount of their own there. Without it mgmtd starts empty, and the agent enters what it holds.
+ * mount of their own there. (mgmtd's path of it knows no path space: lib/vty.c, mgmt_vty_read_configs.) Without it mgmtd starts empty, and the agent enters what it holds.
  */
 const readEtc: ReadonlySet<Daemon> = new Set(['mgmtd', 'staticd'])
 const inOwnEtc = 'mount --bind "$0" /etc/frr 2>/dev/null; exec "$@"'
