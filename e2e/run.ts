@@ -4,7 +4,7 @@
  *     node e2e/run.ts CLAIMS NAME...
  *
  * CLAIMS is a directory that guests share. Who makes the directory CLAIMS/NAME runs NAME, so several guests divide the
- * scenarios among themselves as they go.
+ * scenarios among themselves as they go. With NODELEAF_TIMES set, a result says how long each step took.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,10 +30,16 @@ async function runScenario(lab: Lab, scenario: Scenario): Promise<boolean> {
   const started = performance.now()
   const notes: string[] = []
   let step = 'start'
+  let since = started
   let error: unknown
   const timeoutSeconds = scenario.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS
   const log = {
-    step: (title: string) => void (step = title),
+    step: (title: string) => {
+      const now = performance.now()
+      if (process.env['NODELEAF_TIMES'] !== undefined) notes.push(`${((now - since) / 1000).toFixed(1)} s: ${step}`)
+      since = now
+      step = title
+    },
     note: (text: string) => void notes.push(text),
   }
   const over = new AbortController()
@@ -44,6 +50,7 @@ async function runScenario(lab: Lab, scenario: Scenario): Promise<boolean> {
         throw new Error(`took longer than ${timeoutSeconds} s`)
       }),
     ])
+    log.step('')
   } catch (failure) {
     error = failure
   } finally {
