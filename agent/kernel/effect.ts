@@ -108,7 +108,6 @@ function configure(link: LinkObject, fields: readonly LinkField[], namespaces: N
   const has = (field: LinkField): boolean => fields.includes(field)
   const master = has('master') ? (masterIndex(link, namespaces) ?? 0) : undefined
   const plugged = has('master') && link.namespace === 'host'
-  const data = { ...(has('local') ? dataOf(link) : undefined), ...(has('mcastSnooping') ? dataOf(link) : undefined) }
   const change: LinkChange = {
     alias: has('owner') ? aliasOf(link.for) : undefined,
     mtu: has('mtu') ? link.mtu : undefined,
@@ -117,7 +116,7 @@ function configure(link: LinkObject, fields: readonly LinkField[], namespaces: N
     group: plugged ? (link.master === undefined ? GROUP_OWNED : GROUP_PLUGGED) : undefined,
     addrGenMode: has('addrGenMode') ? link.addrGenMode : undefined,
     bridgePort: has('bridgePort') && 'bridgePort' in link ? link.bridgePort : undefined,
-    data: 'kind' in data ? (data as LinkData) : undefined,
+    data: has('local') || has('mcastSnooping') ? changeableData(link) : undefined,
     up: fields === ALL_OF_AN_END ? link.up : undefined,
   }
   changeLink(namespaces.netlink(link.namespace), theLink(link.namespace, link.name, namespaces).index, change)
@@ -138,6 +137,11 @@ function dataOf(link: LinkObject): LinkData | undefined {
     case 'nic':
       return undefined
   }
+}
+
+/** The kernel refuses a change that as much as names the VNI or the port ("Cannot change port"). */
+function changeableData(link: LinkObject): LinkData | undefined {
+  return link.kind === 'vxlan' ? { kind: 'vxlan', local: link.local } : dataOf(link)
 }
 
 function masterIndex(link: LinkObject, namespaces: Namespaces): number | undefined {

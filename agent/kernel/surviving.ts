@@ -3,7 +3,7 @@
  *
  * Pure; the bookkeeping behind `diff`. Deleting a link takes its addresses, its routes and, for a veth, its other end
  * along; its ports are free then. A link that enters or leaves a VRF is taken down and up by the kernel
- * (drivers/net/vrf.c, cycle_netdev), which drops its routes.
+ * (drivers/net/vrf.c, cycle_netdev), which drops its routes and, whatever keep_addr_on_down says, link-local addresses.
  */
 import { mustBeRemade } from './change.ts'
 import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject, Stage } from './objects.ts'
@@ -20,7 +20,7 @@ export class Surviving {
   readonly #moving: ReadonlySet<string>
   /** Keys of links that are deleted first. */
   readonly #gone = new Set<string>()
-  /** Keys of links whose routes the kernel drops on the way. */
+  /** Keys of links whose routes and link-local addresses the kernel drops on the way. */
   readonly #cycled = new Set<string>()
   /** Links that are deleted before anything else and then made again; of a veth the end to delete. */
   readonly remade: readonly LinkObject[]
@@ -81,7 +81,8 @@ export class Surviving {
 
   #isDragged(object: Other): boolean {
     const keys = linksOf(object).map((link) => linkKey(object.namespace, link))
-    return keys.some((key) => this.#gone.has(key) || (object.type === 'route' && this.#cycled.has(key)))
+    const ends = object.type === 'route' || (object.type === 'address' && object.address.startsWith('fe80:'))
+    return keys.some((key) => this.#gone.has(key) || (ends && this.#cycled.has(key)))
   }
 
   /** What is left over and does not go by itself with something else. */

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import type { NodePlan } from '../../../api/plan/node-plan.ts'
 import { Kernel } from '../kernel.ts'
@@ -32,7 +33,8 @@ export class Machine {
       ip route add 172.17.0.0/16 via 192.168.10.1 src 192.168.10.12 mtu 1400 table 77 proto 42
       ip -6 route add fd99::/64 via fd00:10::1 metric 55
       sysctl -qw net.ipv4.conf.eth1.rp_filter=2 net.ipv6.conf.eth1.accept_ra=0
-      ip link set eth1 alias uplink`)
+      ip link set eth1 alias uplink
+      for i in $(seq 50); do ip -6 addr show dev eth1 | grep -q tentative || break; sleep 0.1; done; sleep 0.2`)
   }
 
   open(): Kernel {
@@ -55,16 +57,28 @@ export class Machine {
     t.deepEqual([...create, ...raise, ...remove], [])
   }
 
-  /** The host as `ip` shows it, without counters. */
-  snapshot(): unknown {
-    return ['link', 'addr', 'route show table all', '-6 route show table all', 'rule', '-6 rule'].map((what) =>
-      JSON.parse(sh(`ip -d -j ${what}`) || '[]'),
-    )
+  /** The host as `ip` shows it, a line each. */
+  snapshot(): string[] {
+    return sh(`for f in -4 -6; do ip $f -d -o route show table all; ip $f rule; ip $f -d -o addr; done; ip -d -o link`)
+      .split('\n')
+      .map((line) => line.replace(/ +$/, ''))
   }
 
-  destroy(): void {
+  async destroy(): Promise<void> {
+    await this.kernel.uninstall().catch(() => {})
     this.kernel.close()
     sh(`for n in ${NETNS} cable; do ip netns del $n 2>/dev/null || true; done; ip link del eth1 2>/dev/null || true`)
     rmSync(this.stateDir, { recursive: true, force: true })
   }
 }
+
+/** IPv6 takes a moment for duplicate address detection. */
+export async function settled<T>(read: () => T, want: T): Promise<T> {
+  for (let attempt = 0; attempt < 40; attempt++) {
+    const now = read()
+    if (JSON.stringify(now) === JSON.stringify(want)) return now
+    await setTimeout(100)
+  }
+  return read()
+}
+

@@ -31,6 +31,7 @@ const IFLA_NET_NS_FD = 28
 const IFLA_EXT_MASK = 29
 const IFLA_CARRIER = 33
 const IFLA_LINK_NETNSID = 37
+const IFLA_NEW_IFINDEX = 49
 const IFLA_PERM_ADDRESS = 54
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
@@ -212,13 +213,17 @@ export function linkChangeRequests(index: number, change: LinkChange): Request[]
   return requests
 }
 
-/** `ip link set dev NAME netns PATH [name NEW]`: its addresses and routes are lost, and it comes down. */
-export function moveLink(netlink: Netlink, index: number, netns: string, name?: string): void {
+/**
+ * `ip link set dev NAME netns PATH [name NEW]`: its addresses and routes are lost, and it comes down.
+ *
+ * It keeps its number when that is free there, otherwise it gets another; `newIndex` asks for one (EBUSY when taken).
+ */
+export function moveLink(netlink: Netlink, index: number, netns: string, name?: string, newIndex?: number): void {
   const fd = openSync(netns, 'r')
   try {
     const writer = new MessageWriter()
     writer.struct(IFINFOMSG_BYTES).writeInt32LE(index, 4)
-    writer.u32(IFLA_NET_NS_FD, fd).string(IFLA_IFNAME, name)
+    writer.u32(IFLA_NET_NS_FD, fd).string(IFLA_IFNAME, name).u32(IFLA_NEW_IFINDEX, newIndex)
     netlink.request({ type: RTM_NEWLINK, flags: 0, body: writer.finish(), asked: `move link ${index} to ${netns}` })
   } finally {
     closeSync(fd)

@@ -63,7 +63,7 @@ export class NicMover {
       move: () => {
         const there = this.#at('host', name)
         if (this.#at('router', name) !== undefined || there === undefined) return
-        this.#move('host', there.index, name)
+        this.#move('host', there.index, name, undefined)
       },
       label: () =>
         changeLink(this.#namespaces.netlink('router'), this.#inRouter(name).index, { alias: aliasOf(nic.for) }),
@@ -93,7 +93,7 @@ export class NicMover {
       },
       move: () => {
         const there = this.#at('router', name)
-        if (there !== undefined) this.#move('router', there.index, name)
+        if (there !== undefined) this.#move('router', there.index, name, record?.index)
       },
       link: () => {
         const { mtu, alias = '', group, txQueueLength, addrGenMode, master } = record ?? {}
@@ -144,10 +144,17 @@ export class NicMover {
     return { ...known, phase: 'bringing', for: nic.for, index: there.index, mac: there.mac, bootId: bootId() }
   }
 
-  #move(from: 'host' | 'router', index: number, name: string): void {
+  #move(from: 'host' | 'router', index: number, name: string, wanted: number | undefined): void {
     const to = from === 'host' ? this.#namespaces.routerPath : HOST_NETNS
+    const netlink = this.#namespaces.netlink(from)
     try {
-      moveLink(this.#namespaces.netlink(from), index, to)
+      try {
+        moveLink(netlink, index, to, undefined, wanted)
+      } catch (error) {
+        // Its old number is another link's now, or this kernel (before 5.13) cannot choose one.
+        if (wanted === undefined || !(error instanceof NetlinkError) || error.code === 'EEXIST') throw error
+        moveLink(netlink, index, to)
+      }
     } catch (cause) {
       if (!(cause instanceof NetlinkError) || cause.code !== 'EEXIST') throw cause
       const where = from === 'host' ? "router's namespace" : "host's namespace"
