@@ -89,6 +89,8 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   const following = source.follow(signal)
   const unsubscribe = kernel.onChange(() => wake.request('netlink'))
   const supervision = supply.run(frr, () => wake.request('frr'), signal)
+  // A first pass with FRR there keeps the order: no link is raised before FRR knows its VNI.
+  await supply.tried
   wake.request('start')
   try {
     while (!signal.aborted) {

@@ -120,8 +120,12 @@ export class FrrAdapter implements FrrPort<FrrStep> {
 }
 
 function stepOf(command: Command): FrrStep {
-  const text = masked([...command.context, command.line].join(' / '))
-  return { command, text, ...(command.for === undefined ? {} : { for: command.for }) }
+  return { command, text: textOf(command), ...(command.for === undefined ? {} : { for: command.for }) }
+}
+
+/** In words, without a password. */
+function textOf({ context, line }: Command): string {
+  return masked([...context, line].join(' / '))
 }
 
 /** What was refused, by resource; lines that were skipped or undone because of it say nothing new. */
@@ -132,7 +136,7 @@ export function failures(results: readonly CommandResult[]): Failure[] {
   return [...told, ...untold].map(({ command, text }) => ({
     ...(command.for === undefined ? {} : { for: command.for }),
     reason: 'FRRRefused',
-    message: masked(`FRR refused "${[...command.context, command.line].join(' / ')}": ${text}`),
+    message: `FRR refused "${textOf(command)}": ${masked(text)}`,
     permanent: false,
   }))
 }

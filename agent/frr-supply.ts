@@ -13,8 +13,9 @@ import type { AgentOptions } from './options.ts'
 
 const RETRY_FIRST_MS = 200
 const RETRY_LAST_MS = 5000
+const REVIVE_MS = 1000
 
-export type SupplyOptions = Pick<AgentOptions, 'frr' | 'frrName' | 'frrSockets' | 'runDir'> & {
+export type SupplyOptions = Pick<AgentOptions, 'frr' | 'frrName' | 'frrSockets'> & {
   readonly netnsPath: string
 }
 
@@ -22,14 +23,16 @@ export class FrrSupply {
   readonly #options: SupplyOptions
   readonly #log: Log
   readonly #managed: ManagedFrr | undefined
+  readonly #tried = Promise.withResolvers<void>()
   #frr: Frr | undefined
   #said = ''
+  #reviving: Promise<void> | undefined
 
   constructor(options: SupplyOptions, log: Log) {
     this.#options = options
     this.#log = log
-    const { frr, frrName: name, netnsPath: netns, runDir } = options
-    this.#managed = frr === 'managed' ? new ManagedFrr({ name, netns, runDir }) : undefined
+    const { frr, frrName: name, netnsPath: netns } = options
+    this.#managed = frr === 'managed' ? new ManagedFrr({ name, netns }) : undefined
   }
 
   /** Until the signal aborts: starts and connects, again and again; `changed` is called whenever FRR came or went. */
@@ -44,17 +47,28 @@ export class FrrSupply {
           adapter.away(`${daemon} went away`)
           this.#log.warn('FRR daemon went away', { daemon })
           changed()
-          this.#start(signal).catch((error: unknown) => adapter.away(messageOf(error)))
+          this.#reviving ??= this.#revive(frr, adapter, signal).finally(() => {
+            this.#reviving = undefined
+          })
         })
         adapter.connected(frr)
+        this.#tried.resolve()
         changed()
         await aborted(signal)
-        return frr.close()
+        frr.close()
+        await this.#reviving
+        return
       } catch (error) {
+        this.#tried.resolve()
         if (!signal.aborted) this.#complain(adapter, error)
         await sleep(wait, undefined, { signal }).catch(() => undefined)
       }
     }
+  }
+
+  /** Resolves when FRR answered for the first time, or the first attempt has failed. */
+  get tried(): Promise<void> {
+    return this.#tried.promise
   }
 
   /** Keeps the configuration that a managed daemon starts with when it has died. */
@@ -84,6 +98,18 @@ export class FrrSupply {
     if (this.#managed === undefined) return
     const { started, adopted } = await this.#managed.start(signal)
     if (started.length > 0) this.#log.info('FRR started', { started: started.join(','), adopted: adopted.join(',') })
+  }
+
+  /** Daemons are started again by what supervises them; this starts supervisors that are gone too. */
+  async #revive(frr: Frr, adapter: FrrAdapter, signal: AbortSignal): Promise<void> {
+    while (!frr.connected && !signal.aborted) {
+      try {
+        await this.#start(signal)
+      } catch (error) {
+        if (!signal.aborted) this.#complain(adapter, error)
+      }
+      await sleep(REVIVE_MS, undefined, { signal }).catch(() => undefined)
+    }
   }
 
   async #connect(signal: AbortSignal): Promise<Frr> {

@@ -6,6 +6,8 @@ import { keyOfRef, resourcesOf, type Failure, type Outcome } from './resource-st
 /** The key of what serves the node as a whole. */
 export const NODE = ''
 
+export const FRR_AWAY = 'FRR is away: '
+
 export function keyOf(step: { readonly for?: ResourceRef }): string {
   return step.for === undefined ? NODE : keyOfRef(step.for)
 }
@@ -65,7 +67,9 @@ export class Pass {
     for (const step of steps) {
       const key = keyOf(step)
       if (step.for !== undefined) this.#refs.set(key, step.for)
-      this.#left.set(key, [...(this.#left.get(key) ?? []), step])
+      const known = this.#left.get(key)
+      if (known === undefined) this.#left.set(key, [step])
+      else known.push(step)
     }
   }
 
@@ -97,7 +101,7 @@ export class Pass {
     }
     const unsupported = this.#unsupported.get(key)
     if (unsupported !== undefined) return { type: 'unsupported', message: unsupported }
-    if (this.frrAway !== undefined && key !== NODE) return { type: 'waiting', message: `FRR is away: ${this.frrAway}` }
+    if (this.frrAway !== undefined && key !== NODE) return { type: 'waiting', message: `${FRR_AWAY}${this.frrAway}` }
     const [first] = left
     if (first !== undefined) {
       const message = `${left.length} differences stay after they were applied, the first: ${first.text}`

@@ -9,7 +9,7 @@ import type { ResourceRef } from '../api/plan/node-plan.ts'
 import type { Log } from './log.ts'
 import { messageOf } from './log.ts'
 import { FrrAwayError, type FrrPort, type KernelPort, type Step } from './ports.ts'
-import { NODE, Pass } from './pass.ts'
+import { FRR_AWAY, NODE, Pass } from './pass.ts'
 import { isHeldBack, keyOfRef, nextState, resourcesOf, type ResourceState } from './resource-state.ts'
 import type { Planned } from './source/planned.ts'
 
@@ -195,7 +195,7 @@ export class Reconciler<Op extends Step, C extends Step> {
       const state = nextState(was, outcome, now, this.#clock.random())
       if (state.state === 'Ready' && (!wanted.has(key) || key === NODE)) this.#states.delete(key)
       else this.#states.set(key, { ...(ref === undefined ? {} : { ref }), state })
-      if (key !== NODE || was !== undefined || state.state !== 'Ready') this.#logState(key, was, state)
+      if (tellable(key, was, state, pass)) this.#logState(key, was, state)
     }
     for (const key of this.#states.keys()) {
       if (!wanted.has(key) && !findings.has(key)) this.#states.delete(key)
@@ -273,4 +273,11 @@ export class Reconciler<Op extends Step, C extends Step> {
   get lastPass(): PassReport | undefined {
     return this.#lastPass
   }
+}
+
+/** That FRR comes and goes is said once, not for every resource that waits for it. */
+function tellable(key: string, was: ResourceState | undefined, state: ResourceState, pass: Pass): boolean {
+  if (key === NODE && was === undefined) return state.state !== 'Ready'
+  if (pass.frrAway !== undefined) return state.state !== 'Applying'
+  return !(state.state === 'Ready' && was?.state === 'Applying' && was.message.startsWith(FRR_AWAY))
 }

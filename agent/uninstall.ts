@@ -1,6 +1,7 @@
 /** `nodeleaf-agent uninstall`: gives everything back, so that the host is as it was before the agent first ran. */
 import { rmdirSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
+import { join } from 'node:path'
 import { FrrSupply } from './frr-supply.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { lock, LockError, lockNames } from './lock.ts'
@@ -29,7 +30,8 @@ export async function uninstall(options: AgentOptions, log: Log): Promise<boolea
   removeLastGood(options.stateDir)
   removeKeptNumber(options.stateDir)
   rmSync(socketPath(options.runDir), { force: true })
-  for (const directory of [options.stateDir, options.runDir]) removeWhenEmpty(directory, log)
+  const directories = [join(options.stateDir, 'nics'), options.stateDir, options.runDir]
+  for (const directory of directories) removeWhenEmpty(directory, log)
   log.info('uninstalled: the host is as it was', { netns: options.netns })
   return true
 }

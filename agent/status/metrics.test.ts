@@ -1,0 +1,29 @@
+import test from 'ava'
+import { statusDocument } from './document.ts'
+import { metricsText } from './metrics.ts'
+
+test('metrics are made from the status', async (t) => {
+  const text = await metricsText(
+    statusDocument({
+      now: 0,
+      start: 0,
+      netns: 'r',
+      versions: { agent: '1', kernel: '6', runtime: 'v24' },
+      frr: { mode: 'managed', name: 'r', state: 'connected' },
+      source: {
+        node: { name: 'n', labels: {}, number: { problem: 'none' } },
+        problems: [],
+        files: 0,
+        unsettled: false,
+      },
+      resources: [{ ref: { kind: 'L3VNI', name: 'red' }, state: { state: 'Ready', since: 0 } }],
+      sessions: [{ peer: '192.0.2.1', state: 'Idle' }],
+      vnis: [],
+      counters: { netlinkWrites: 3, frrCommands: 0, reconciles: 1 },
+    }),
+  )
+  t.regex(text, /^nodeleaf_resource_ready\{kind="L3VNI",name="red",state="Ready"\} 1$/m)
+  t.regex(text, /^nodeleaf_bgp_session_established\{peer="192.0.2.1",vrf="default"\} 0$/m)
+  t.regex(text, /^nodeleaf_netlink_writes_total 3$/m)
+  t.regex(text, /^nodeleaf_build_info\{agent="1",kernel="6",runtime="v24"\} 1$/m)
+})
