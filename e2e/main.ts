@@ -60,7 +60,16 @@ async function main(args: readonly string[]): Promise<number> {
 async function guest(run: Run, number: number): Promise<void> {
   let at: string | undefined
   let readied = false
-  const args = ['--out', run.folder, '--timeout', String(GUEST_SECONDS), 'node', '/nodeleaf/e2e/run.ts', '/out', ...run.names]
+  const args = [
+    '--out',
+    run.folder,
+    '--timeout',
+    String(GUEST_SECONDS),
+    'node',
+    '/nodeleaf/e2e/run.ts',
+    '/out',
+    ...run.names,
+  ]
   const child = spawn(GUEST_PROGRAM, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const stuck = () => {
     process.stderr.write(`# guest ${number}: silent for ${SILENCE_SECONDS} s, ended\n`)

@@ -11,7 +11,9 @@ export function plan(count: number): string {
 
 /** One test point, with what there is to say of it as comments. */
 export function point(number: number, result: ScenarioResult): string {
-  const lines = [`${result.ok ? 'ok' : 'not ok'} ${number} - ${result.name} # time=${(result.seconds * 1000).toFixed(0)}ms`]
+  const lines = [
+    `${result.ok ? 'ok' : 'not ok'} ${number} - ${result.name} # time=${(result.seconds * 1000).toFixed(0)}ms`,
+  ]
   lines.push(...result.notes.map(comment))
   if (!result.ok) {
     lines.push(comment(`in step: ${result.step ?? ''}`), comment(result.message ?? ''))
