@@ -91,7 +91,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
     return this.#asking(async (frr) => (hasVnis(plan) ? missingVnis(plan, await frr.evpnVnis()) : []))
   }
 
-  /** BGP sessions and VNIs as FRR has them now; empty while it is away. */
+  /** BGP sessions and VNIs as FRR has them now; empty when it does not say. */
   async observed(now: number): Promise<{ sessions: SessionStatus[]; vnis: VniStatus[] }> {
     try {
       return await this.#asking(async (frr) => {
@@ -99,7 +99,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
         return { sessions: sessions.map((session) => sessionStatus(session, now)), vnis: vnis.map(vniStatus) }
       })
     } catch (error) {
-      if (error instanceof FrrAwayError) return { sessions: [], vnis: [] }
+      if (error instanceof FrrAwayError || error instanceof FrrError) return { sessions: [], vnis: [] }
       throw error
     }
   }

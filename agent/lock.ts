@@ -24,9 +24,10 @@ export async function lock(names: readonly string[]): Promise<AsyncDisposable> {
   for (const name of names) {
     try {
       held.push(await take(name))
-    } catch (cause) {
+    } catch (error) {
       await release()
-      throw new LockError(`another agent is running here (it holds ${name}): stop it first`, { cause })
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      throw new LockError(`another agent is running here (it holds ${name}): stop it first`)
     }
   }
   return { [Symbol.asyncDispose]: release }
