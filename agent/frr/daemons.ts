@@ -55,5 +55,11 @@ function ownerOf(outermost: string): Owner | undefined {
   return owners.find((owner) => owner.line.test(line))
 }
 
+/** The daemons that hold a part of nodeleaf's configuration. */
+export function holders(of: Ownership): readonly Daemon[] {
+  const lines = ['router bgp 1', 'ip prefix-list x', 'route-map x', 'bfd', 'vrf x']
+  return [...new Set(lines.flatMap((line) => of(line)))]
+}
+
 /** Daemons whose sockets are needed. */
 export const daemons: readonly Daemon[] = ['mgmtd', 'zebra', 'bgpd', 'bfdd', 'staticd']

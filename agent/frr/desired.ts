@@ -1,6 +1,6 @@
 /** What FRR's configuration is to be: pure, and exactly as FRR 10.3 prints it back. */
-import { fabricInstance } from './fabric.ts'
-import { hostSession } from './host-session.ts'
+import { fabricDefinitions, fabricInstance } from './fabric.ts'
+import { hostSession, isInternal } from './host-session.ts'
 import { bfdProfiles } from './session.ts'
 import { block, root } from './tree.ts'
 import { vrfBlock, vrfInstance } from './vrf.ts'
@@ -27,6 +27,10 @@ export function desired(plan: NodePlan): Block {
         plan.segments.filter((segment) => segment.vrf === vrf.name),
       ) ?? [],
   )
+  const stripped = {
+    evpn: plan.vrfs.some(({ hostSession: session }) => session && session.asn === router.asn && isInternal(session)),
+    unicast: plan.passthrough !== undefined && plan.passthrough.asn === router.asn && isInternal(plan.passthrough),
+  }
   const profiles = bfdProfiles([
     ...router.neighbors.map((neighbor) => ({ ...neighbor, for: router.for })),
     ...plan.vrfs.flatMap((vrf) => vrf.hostSession ?? []),
@@ -34,10 +38,11 @@ export function desired(plan: NodePlan): Block {
   ])
   return root([
     ...(profiles.length === 0 ? [] : [block('bfd', profiles, profiles[0]?.for)]),
+    ...fabricDefinitions(router, stripped),
     ...(passthrough?.definitions ?? []),
     ...instances.flatMap(({ definitions }) => definitions),
     ...plan.vrfs.flatMap(vrfBlock),
-    fabricInstance(router, plan.segments, passthrough),
+    fabricInstance(router, plan.segments, stripped, passthrough),
     ...instances.map(({ instance }) => instance),
   ])
 }

@@ -11,10 +11,30 @@ import type { AddressFamily, NeighborPlan, ResourceRef, RouterPlan, SegmentPlan 
 const familyWords = { IPv4Unicast: 'ipv4 unicast', IPv6Unicast: 'ipv6 unicast', L2VPNEVPN: 'l2vpn evpn' } as const
 const families = ['IPv4Unicast', 'IPv6Unicast', 'L2VPNEVPN'] as const
 
+/**
+ * A route that went from one node to another over an eBGP fabric has the nodes' own AS number in its path. An iBGP host
+ * would drop it as a loop (RFC 4271 9.1.2), and on the way to an iBGP peer FRR cannot change the path any more
+ * (bgpd/bgp_routemap.c, route_set_aspath_exclude): it is taken out as the route comes in.
+ */
+export interface Stripped {
+  readonly evpn: boolean
+  readonly unicast: boolean
+}
+
+const stripMap = 'nodeleaf-fabric-in'
+
+/** The route map that takes the AS number out, where a host session needs it. */
+export function fabricDefinitions(router: RouterPlan, stripped: Stripped): Block[] {
+  if (!stripped.evpn && !stripped.unicast) return []
+  const body = [leaf(`set as-path exclude ${router.asn}`, router.for)]
+  return [block(`route-map ${stripMap} permit 10`, body, router.for)]
+}
+
 /** `router bgp ASN`. EVPN is always on, VNIs or not: the first VNI must not change what the sessions have negotiated. */
 export function fabricInstance(
   router: RouterPlan,
   segments: readonly SegmentPlan[],
+  stripped: Stripped,
   passthrough?: HostSessionConfig,
 ): Block {
   const ref = router.for
@@ -23,7 +43,7 @@ export function fabricInstance(
     ...router.neighbors.flatMap((neighbor) => neighborLines(neighbor, ref)),
     ...(passthrough?.neighbors ?? []),
     ...families.flatMap((family) => {
-      const lines = familyLines(family, router, segments, passthrough)
+      const lines = familyLines(family, router, segments, stripped, passthrough)
       return lines.length === 0 ? [] : [block(`address-family ${familyWords[family]}`, lines, ref)]
     }),
   ]
@@ -74,20 +94,27 @@ function needsExtendedNextHop({ peer, families: spoken }: NeighborPlan): boolean
   return (peer.type === 'address' ? peer.address : peer.prefix).includes(':')
 }
 
+function isExternal({ remoteAS }: NeighborPlan, router: RouterPlan): boolean {
+  return remoteAS !== 'internal' && remoteAS !== router.asn
+}
+
 function familyLines(
   family: AddressFamily,
   router: RouterPlan,
   segments: readonly SegmentPlan[],
+  stripped: Stripped,
   passthrough?: HostSessionConfig,
 ): Block[] {
   const ref = router.for
   const neighbors = router.neighbors.filter((neighbor) => neighbor.families.includes(family))
+  const strips = family === 'L2VPNEVPN' ? stripped.evpn : stripped.unicast
   const own = neighbors.flatMap((neighbor) => {
     const name = `neighbor ${neighborName(neighbor)}`
     return [
       `${name} activate`,
       ...(neighbor.routeReflectorClient ? [`${name} route-reflector-client`] : []),
       ...(neighbor.allowASIn ? [`${name} allowas-in`] : []),
+      ...(strips && isExternal(neighbor, router) ? [`${name} route-map ${stripMap} in`] : []),
     ]
   })
   if (family === 'L2VPNEVPN') {

@@ -1,7 +1,7 @@
 /** A running FRR: reads its configuration and state, enters commands. Everything goes over the vty sockets. */
 import { EventEmitter } from 'node:events'
 import { capabilities } from './capabilities.ts'
-import { daemons, measured } from './daemons.ts'
+import { daemons, holders, measured } from './daemons.ts'
 import { FrrError } from './frr-error.ts'
 import { Session } from './config-session.ts'
 import { bfdPeersOf, evpnVnisOf, sessionsOf, vrfVnisOf } from './state.ts'
@@ -85,7 +85,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   /** The configuration that nodeleaf owns, as FRR has it now. */
   async running(): Promise<Block> {
     const blocks: Block[] = []
-    for (const daemon of daemons) {
+    for (const daemon of holders(this.#ownership)) {
       const tree = parse(await this.#show(daemon, 'show running-config'))
       // A daemon may print a line of another one (bgpd prints empty VRF blocks): only its owner's counts.
       blocks.push(...tree.body.filter((block) => this.#ownership(block.line).includes(daemon)))

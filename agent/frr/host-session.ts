@@ -61,9 +61,13 @@ function announced(host: Prefix): string {
   return `network ${formatPrefix({ ...host, length: bitsOf(host.family) })}`
 }
 
+export function isInternal({ remoteAS, asn }: HostSessionPlan): boolean {
+  return remoteAS === 'internal' || remoteAS === asn
+}
+
 function familyLines(session: HostSessionPlan, host: Prefix, from?: string, to?: string): string[] {
   const neighbor = `neighbor ${formatAddress(host)}`
-  const internal = session.remoteAS === 'internal' || session.remoteAS === session.asn
+  const internal = isInternal(session)
   const { maxPrefixes } = session.fromHost
   return [
     `${neighbor} activate`,

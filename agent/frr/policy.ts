@@ -26,41 +26,26 @@ export function policyOf(
   families: readonly Family[],
   refuse: readonly string[],
 ): Policy {
-  const internal = session.remoteAS === 'internal' || session.remoteAS === session.asn
   const made = families.flatMap((family) => [
-    { way: 'from', family, entries: fromHostEntries(session, family, refuse), set: [] },
-    // An iBGP host sees its own AS number in routes that went through the fabric (they left a router of that AS) and
-    // would drop them as loops (RFC 4271 9.1.2). It passes nothing on to other iBGP speakers, so no loop can form.
-    {
-      way: 'to',
-      family,
-      entries: toHostEntries(session.toHost, family),
-      set: internal ? [`set as-path exclude ${session.asn}`] : [],
-    },
+    { way: 'from', family, entries: fromHostEntries(session, family, refuse) },
+    { way: 'to', family, entries: listed(session.toHost, family) },
   ])
-  const needed = made.filter(({ entries, set }) => entries.length > 0 || set.length > 0)
+  const needed = made.filter(({ entries }) => entries.length > 0)
   const nameOf = (way: string, family: Family) => `nodeleaf-${place}-${way}-ipv${family}`
   const lookup = (way: string) => (family: Family) =>
     needed.some((map) => map.way === way && map.family === family) ? nameOf(way, family) : undefined
   return {
-    definitions: needed.flatMap(({ way, family, entries, set }) =>
-      definition(nameOf(way, family), family, entries, set, session.for),
+    definitions: needed.flatMap(({ way, family, entries }) =>
+      definition(nameOf(way, family), family, entries, session.for),
     ),
     fromHost: lookup('from'),
     toHost: lookup('to'),
   }
 }
 
-function definition(
-  name: string,
-  family: Family,
-  entries: readonly string[],
-  set: readonly string[],
-  ref: ResourceRef,
-): Block[] {
+function definition(name: string, family: Family, entries: readonly string[], ref: ResourceRef): Block[] {
   const list = entries.map((entry, at) => leaf(`${word[family]} prefix-list ${name} seq ${5 * (at + 1)} ${entry}`, ref))
-  const match = entries.length === 0 ? [] : [`match ${word[family]} address prefix-list ${name}`]
-  const body = [...match, ...set].map((line) => leaf(line, ref))
+  const body = [leaf(`match ${word[family]} address prefix-list ${name}`, ref)]
   return [...list, block(`route-map ${name} permit 10`, body, ref)]
 }
 
@@ -68,13 +53,13 @@ function fromHostEntries(session: HostSessionPlan, family: Family, refuse: reado
   const refused = refuse.flatMap((prefix) => (parsePrefix(prefix)?.family === family ? [`deny ${prefix}`] : []))
   const defaultRoute = session.allowDefault ? [] : [`deny ${everything[family]}`]
   const before = [...defaultRoute, ...refused]
-  const listed = toHostEntries(session.fromHost, family)
-  if (session.fromHost.prefixes.length > 0) return [...before, ...listed]
+  const wanted = listed(session.fromHost, family)
+  if (session.fromHost.prefixes.length > 0) return [...before, ...wanted]
   return before.length === 0 ? [] : [...before, 'permit any']
 }
 
 /** After a list that is not empty everything else is denied, also the family that the list does not name. */
-function toHostEntries(policy: PolicyPlan, family: Family): string[] {
+function listed(policy: PolicyPlan, family: Family): string[] {
   if (policy.prefixes.length === 0) return []
   const entries = policy.prefixes.flatMap(({ cidr, ge, le, action }) => {
     const prefix = parsePrefix(cidr)

@@ -4,7 +4,16 @@ import type { Block } from './tree.ts'
 
 /** The configuration text of a tree, indented as FRR does. Passwords are in it: for files of mode 0600 and sockets only. */
 export function format(tree: Block): string {
-  return tree.body.flatMap((child) => [...lines(child, []), '!']).join('\n') + '\n'
+  const text = tree.body.flatMap((child, at) => [
+    ...lines(child, []),
+    ...(closingOf([], child.line) === undefined && sameKind(child, tree.body[at + 1]) ? [] : ['!']),
+  ])
+  return text.join('\n') + '\n'
+}
+
+/** FRR prints lines of one list without a `!` in between. */
+function sameKind(child: Block, next: Block | undefined): boolean {
+  return child.line.split(' ')[0] === next?.line.split(' ')[0]
 }
 
 /** The lines of one block, with what closes it. */
