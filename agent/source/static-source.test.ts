@@ -177,3 +177,13 @@ test('reading the same again changes nothing', (t) => {
   const source = boot()
   t.deepEqual(source.read(now()), source.read(now()))
 })
+
+test('the example of the documentation is good', (t) => {
+  const example = join(import.meta.dirname, '..', '..', 'docs', 'example')
+  const { options } = setup({ configDir: join(example, 'config'), nodeFile: join(example, 'node.yaml') })
+  const { index: _, ...numberless } = options
+  const reading = new StaticSource({ ...numberless, addressesOf: () => ['192.168.10.11/24'] }).read(now())
+  t.deepEqual([reading.problems, reading.planned?.refused], [[], []])
+  t.is(reading.node.name, 'node1')
+  t.is(reading.planned?.plan.segments[0]?.vni, 110)
+})
