@@ -47,8 +47,8 @@ const RANK = {
   deleteRoute: 2,
   deleteAddress: 3,
   /** Making and changing; a link's master precedes it. */
-  link: { loopback: 10, dummy: 11, vrf: 12, bridge: 13, vxlan: 14, veth: 15, nic: 16 },
-  raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, veth: 24, nic: 25 },
+  link: { loopback: 10, dummy: 11, vrf: 12, bridge: 13, vxlan: 14, veth: 24, nic: 16 },
+  raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, veth: 25, nic: 25 },
   address: 30,
   route: 31,
   deleteLink: { veth: 40, vxlan: 41, bridge: 42, vrf: 43, dummy: 44, loopback: 45, nic: 46 },

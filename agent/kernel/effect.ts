@@ -116,10 +116,13 @@ function configure(link: LinkObject, fields: readonly LinkField[], namespaces: N
     group: plugged ? (link.master === undefined ? GROUP_OWNED : GROUP_PLUGGED) : undefined,
     addrGenMode: has('addrGenMode') ? link.addrGenMode : undefined,
     bridgePort: has('bridgePort') && 'bridgePort' in link ? link.bridgePort : undefined,
-    data: has('local') || has('mcastSnooping') ? changeableData(link) : undefined,
     up: fields === ALL_OF_AN_END ? link.up : undefined,
   }
-  changeLink(namespaces.netlink(link.namespace), theLink(link.namespace, link.name, namespaces).index, change)
+  const netlink = namespaces.netlink(link.namespace)
+  const { index } = theLink(link.namespace, link.name, namespaces)
+  // On its own: with it, a VXLAN device refuses another MTU ("Cannot change mtu").
+  if (has('local') || has('mcastSnooping')) changeLink(netlink, index, { data: changeableData(link) })
+  changeLink(netlink, index, change)
 }
 
 function dataOf(link: LinkObject): LinkData | undefined {

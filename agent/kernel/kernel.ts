@@ -11,10 +11,8 @@ import { diff } from './diff.ts'
 import { perform } from './effect.ts'
 import { Namespaces } from './namespaces.ts'
 import { subscribe, type NetlinkEvent } from './netlink/events.ts'
-import { getLink } from './netlink/link.ts'
-import { capture } from './nic/capture.ts'
 import { NicMover } from './nic/move.ts'
-import { factsOf, type NicRecord } from './nic/record.ts'
+import { factsOf } from './nic/record.ts'
 import { NicStore } from './nic/store.ts'
 import type { MachineFacts, NicFacts } from './objects.ts'
 import { observe } from './observe.ts'
@@ -88,22 +86,12 @@ export class Kernel implements Disposable {
 
   /** What the NICs of the plan are, or were before they moved. */
   facts(plan: NodePlan): MachineFacts {
-    const records = this.#store.all()
     const nics: Record<string, NicFacts> = {}
     for (const name of plan.router?.interfaces ?? []) {
-      const record = records.get(name) ?? this.#look(name, plan.router?.for)
+      const record = plan.router === undefined ? undefined : this.#nics.look(name, plan.router.for)
       if (record !== undefined) nics[name] = factsOf(record)
     }
     return { nics }
-  }
-
-  #look(name: string, ref: ResourceRef | undefined): NicRecord | undefined {
-    for (const namespace of ['router', 'host'] as const) {
-      const netlink = this.#namespaces.netlink(namespace)
-      const link = getLink(netlink, name)
-      if (link !== undefined && ref !== undefined) return capture(netlink, link, ref)
-    }
-    return undefined
   }
 
   /** Reads what the kernel has and compares it with the plan; writes nothing but the namespace itself when it is gone. */

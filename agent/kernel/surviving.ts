@@ -52,10 +52,12 @@ export class Surviving {
   }
 
   #findCycled(): void {
-    for (const want of this.#links(this.#want.values())) {
-      const have = this.link(want)
-      if (have === undefined || want.master === have.master || want.namespace === 'host') continue
-      if ([want.master, have.master].some((master) => this.#isVrf(master))) this.#cycled.add(keyOf(want))
+    for (const have of this.#links(this.#have.values())) {
+      const want = this.#want.get(keyOf(have))
+      const master = want?.type === 'link' ? want.master : have.master
+      const freed = have.master !== undefined && this.#gone.has(linkKey(have.namespace, have.master))
+      if (have.namespace === 'host' || (master === have.master && !freed)) continue
+      if ([master, have.master].some((name) => this.#isVrf(name))) this.#cycled.add(keyOf(have))
     }
   }
 

@@ -47,13 +47,19 @@ export class NicMover {
     this.#store = store
   }
 
+  /** What is known of the NIC, or undefined when nothing is. Writes nothing. */
+  look(name: string, ref: NicRecord['for']): NicRecord | undefined {
+    const gone = this.#at('host', name) === undefined && this.#at('router', name) === undefined
+    return gone ? this.#store.get(name) : this.#record(name, ref)
+  }
+
   /** Returns the record it made or found. Throws KernelError NicMissing, NameTaken; NetlinkError. */
   bring(nic: LinkObject): NicRecord {
     const { name } = nic
     let record: NicRecord | undefined
     const steps: Steps<typeof NIC_MOVE_STEPS> = {
       record: () => {
-        record = this.#record(nic)
+        record = this.#record(name, nic.for)
         this.#store.put(record)
       },
       down: () => {
@@ -123,25 +129,25 @@ export class NicMover {
    * has come back by other ways (unplugged, its namespace deleted, a reboot) is kept as long as the host has not
    * configured the NIC anew.
    */
-  #record(nic: LinkObject): NicRecord {
-    const known = this.#store.get(nic.name)
-    const there = this.#at('host', nic.name)
+  #record(name: string, ref: NicRecord['for']): NicRecord {
+    const known = this.#store.get(name)
+    const there = this.#at('host', name)
     if (there === undefined) {
-      const inside = this.#at('router', nic.name)
-      if (inside === undefined) throw nicMissing(nic.name)
+      const inside = this.#at('router', name)
+      if (inside === undefined) throw nicMissing(name)
       // Lost records: what it is like now is the best that is known.
       return {
-        ...(known ?? capture(this.#namespaces.netlink('router'), inside, nic.for)),
+        ...(known ?? capture(this.#namespaces.netlink('router'), inside, ref)),
         phase: 'bringing',
-        for: nic.for,
+        for: ref,
       }
     }
-    const fresh = capture(this.#namespaces.netlink('host'), there, nic.for)
+    const fresh = capture(this.#namespaces.netlink('host'), there, ref)
     if (known === undefined) return fresh
     const unfinished = known.phase !== 'inside' && known.bootId === bootId()
     const configuredAnew = fresh.addresses.some((address) => (address.scope ?? 0) === 0)
     if (!unfinished && configuredAnew) return fresh
-    return { ...known, phase: 'bringing', for: nic.for, index: there.index, mac: there.mac, bootId: bootId() }
+    return { ...known, phase: 'bringing', for: ref, index: there.index, mac: there.mac, bootId: bootId() }
   }
 
   #move(from: 'host' | 'router', index: number, name: string, wanted: number | undefined): void {

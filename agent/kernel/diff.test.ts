@@ -1,0 +1,211 @@
+import test from 'ava'
+import * as fc from 'fast-check'
+import type { NodePlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
+import { desired } from './desired.ts'
+import { diff } from './diff.ts'
+import { plan, router, passthrough, vrf, web, whole } from './golden/sample.ts'
+import { SimulatedKernel } from './golden/simulated.ts'
+import { keyOf, linkKey, linksOf, type KernelObject, type LinkObject } from './objects.ts'
+
+const FACTS = {
+  nics: {
+    eth1: { mtu: 1500, addresses: [{ address: '10.0.0.5/24', noPrefixRoute: false }], routes: [] },
+    eth2: { mtu: 9000, addresses: [], routes: [{ destination: '172.16.0.0/16', metric: 0, gateway: '10.0.0.1' }] },
+  },
+}
+
+const vrfs: fc.Arbitrary<readonly VrfPlan[]> = fc
+  .uniqueArray(
+    fc.record({
+      name: fc.constantFrom('red', 'blue', 'green'),
+      vni: fc.constantFrom(100, 200, 300),
+      table: fc.constantFrom(10100, 10200, 10300, 10400),
+      session: fc.boolean(),
+      host: fc.integer({ min: 2, max: 4 }),
+      length: fc.constantFrom(24, 25),
+    }),
+    { selector: ({ name }) => name },
+  )
+  .filter(
+    (rows) =>
+      new Set(rows.map(({ vni }) => vni)).size === rows.length &&
+      new Set(rows.map(({ table }) => table)).size === rows.length,
+  )
+  .map((rows) =>
+    rows.map(({ name, vni, table, session, host, length }) => {
+      const of = (n: number): string[] => [`10.${vni}.0.${n}/${length}`, `fd00:${vni}::${n}/64`]
+      const { hostSession, ...rest } = vrf(name, vni, table, of(1), of(host))
+      return session && hostSession !== undefined ? { ...rest, hostSession } : rest
+    }),
+  )
+
+const segments = (names: readonly string[]): fc.Arbitrary<readonly SegmentPlan[]> =>
+  fc
+    .uniqueArray(
+      fc.record({
+        name: fc.constantFrom('web', 'db'),
+        vni: fc.constantFrom(110, 120, 130),
+        vrf: fc.option(fc.constantFrom(...names, 'none'), { nil: undefined }),
+        gateways: fc.constantFrom([], ['10.9.0.1/24'], ['10.9.0.1/25', 'fd00:9::1/64'], ['fd00:9::1/64']),
+        plugged: fc.boolean(),
+        mtu: fc.option(fc.constantFrom(1300, 1400), { nil: undefined }),
+        suppressARP: fc.boolean(),
+      }),
+      { selector: ({ vni }) => vni },
+    )
+    .map((rows) =>
+      rows.map(({ name, vni, vrf: routing, gateways, plugged, mtu, suppressARP }) => ({
+        ...web,
+        for: { kind: 'L2VNI' as const, name },
+        vni,
+        gateways: routing === undefined || routing === 'none' ? [] : gateways,
+        hostMaster: { type: 'LinuxBridge' as const, name: plugged ? `br-hs-${vni}` : 'br-shared', autoCreate: true },
+        suppressARP,
+        ...(mtu === undefined ? {} : { mtu }),
+        ...(routing === undefined || routing === 'none' ? { vrf: undefined } : { vrf: routing }),
+      })),
+    )
+    .map(
+      (list) =>
+        list.map(({ vrf: routing, ...rest }) =>
+          routing === undefined ? rest : { ...rest, vrf: routing },
+        ) as SegmentPlan[],
+    )
+
+const plans: fc.Arbitrary<NodePlan> = vrfs.chain((some) =>
+  fc
+    .record({
+      segments: segments(some.map(({ name }) => name)),
+      interfaces: fc.subarray(['eth1', 'eth2']),
+      vtep: fc.constantFrom('100.65.0.1', '100.65.0.2', 'fd00::1'),
+      direct: fc.boolean(),
+      none: fc.integer({ min: 0, max: 9 }),
+    })
+    .map(({ segments: list, interfaces, vtep, direct, none }) =>
+      none === 0
+        ? { node: 'node1', vrfs: [], segments: [] }
+        : plan({
+            router: { ...router, interfaces, vteps: [vtep] },
+            vrfs: some,
+            segments: list,
+            ...(direct ? { passthrough } : {}),
+          }),
+    ),
+)
+
+/** Which objects there are; how they are is the second difference's business. */
+function shown(objects: readonly KernelObject[]): string[] {
+  return objects
+    .filter((object) => object.type !== 'sysctl' && !(object.type === 'link' && object.kind === 'loopback'))
+    .map(keyOf)
+    .toSorted()
+}
+
+test('what is there already takes no operation', (t) => {
+  fc.assert(
+    fc.property(plans, (one) => {
+      const want = desired(one, FACTS)
+      t.deepEqual(diff(want, new SimulatedKernel(want).observed), [])
+    }),
+  )
+})
+
+test('doing the difference leads from any plan to any other, in one go', (t) => {
+  fc.assert(
+    fc.property(plans, plans, (from, to) => {
+      const kernel = new SimulatedKernel(desired(from, FACTS))
+      const want = desired(to, FACTS)
+      for (const operation of diff(want, kernel.observed)) kernel.do(operation)
+      t.deepEqual(diff(want, kernel.observed), [])
+      t.deepEqual(shown(kernel.objects), shown(want))
+    }),
+    { numRuns: 300, includeErrorInReport: true },
+  )
+})
+
+test('objects that others have deleted come back, wherever that leaves the rest', (t) => {
+  fc.assert(
+    fc.property(plans, fc.nat(), (one, seed) => {
+      const kept = (key: string): boolean =>
+        [...key].reduce((hash, char) => (hash * 31 + char.charCodeAt(0)) >>> 0, seed) % 5 > 1
+      const want = desired(one, FACTS)
+      const kernel = new SimulatedKernel(consistent(want.filter((object) => kept(keyOf(object)))))
+      for (const operation of diff(want, kernel.observed)) kernel.do(operation)
+      t.deepEqual(diff(want, kernel.observed), [])
+    }),
+  )
+})
+
+/** A kernel has nothing on a link that is not there; a port without its bridge is free, a veth has two ends. */
+function consistent(objects: readonly KernelObject[]): KernelObject[] {
+  const keys = new Set(objects.map(keyOf))
+  return objects
+    .flatMap((object): KernelObject[] => {
+      if (object.type !== 'link')
+        return linksOf(object).every((name) => keys.has(linkKey(object.namespace, name))) ? [object] : []
+      if (object.kind === 'veth' && !keys.has(linkKey(object.peer.namespace, object.peer.name))) return []
+      const { master, ...free } = object
+      return master === undefined || keys.has(linkKey(object.namespace, master)) ? [object] : [free]
+    })
+    .filter(
+      (object, _, all) =>
+        object.type === 'link' ||
+        object.type === 'sysctl' ||
+        linksOf(object).every((name) => all.some((link) => keyOf(link) === linkKey(object.namespace, name))),
+    )
+}
+
+test('links are made down before FRR is told, raised after it, and deleted when it has let go', (t) => {
+  const empty = new SimulatedKernel([]).observed
+  const operations = diff(desired(whole, FACTS), empty)
+  const texts = (stage: string): string[] =>
+    operations.filter((operation) => operation.stage === stage).map(({ text }) => text)
+  const before = texts('create')
+  t.true(before.indexOf('create vrf red in router') < before.indexOf('create bridge br100 in router'))
+  t.true(before.indexOf('create bridge br100 in router') < before.indexOf('create vxlan vx100 in router'))
+  t.true(before.includes('create route 0.0.0.0/0 table 10100 in router'))
+  t.true(before.every((text) => !/veth|raise (vrf|vxlan|bridge)/.test(text)))
+  const after = texts('raise')
+  t.true(after.indexOf('raise vxlan vx100 in router') < after.indexOf('create veth pe-100 in router'))
+  t.deepEqual(texts('remove'), [])
+  const away = diff([], new SimulatedKernel(desired(whole, FACTS)).observed)
+  t.deepEqual(
+    away.filter(({ stage }) => stage !== 'remove').map(({ text }) => text),
+    [],
+  )
+})
+
+test('a link that serves another resource is kept and renamed in its alias', (t) => {
+  const kernel = new SimulatedKernel(desired(plan({ segments: [web] }), FACTS))
+  const other = plan({ segments: [{ ...web, for: { kind: 'L2VNI', name: 'shop' } }] })
+  const operations = diff(desired(other, FACTS), kernel.observed)
+  t.true(
+    operations.length > 0 &&
+      operations.every((operation) => operation.do === 'change' && operation.object.type === 'link'),
+  )
+})
+
+test('a foreign link of the name, a missing NIC and a missing bridge are refused with the remedy', (t) => {
+  const want = desired(
+    plan({ segments: [{ ...web, hostMaster: { type: 'LinuxBridge', name: 'br-user', autoCreate: false } }] }),
+    { nics: {} },
+  )
+  const have = { objects: [], moving: [], foreign: [{ namespace: 'router', name: 'br110', kind: 'dummy' } as const] }
+  const refused = diff(want, have).flatMap(({ text, refused: why }) => (why === undefined ? [] : [[text, why.reason]]))
+  t.deepEqual(refused, [
+    ['create bridge br110 in router', 'NameTaken'],
+    ['bring NIC eth1 into the router', 'NicMissing'],
+    ['change veth host-110 in host', 'MasterMissing'],
+  ])
+})
+
+test('a VXLAN device follows its VTEP in place, but for another family', (t) => {
+  const at = (vtep: string): readonly KernelObject[] =>
+    desired(plan({ router: { ...router, vteps: [vtep] }, segments: [web] }), FACTS)
+  const vxlans = (to: string): string[] =>
+    diff(at(to), new SimulatedKernel(at('100.65.0.1')).observed).flatMap((operation) =>
+      (operation.object as LinkObject).kind === 'vxlan' ? [operation.do] : [],
+    )
+  t.deepEqual(vxlans('100.65.0.7'), ['change'])
+  t.deepEqual(vxlans('fd00::7'), ['delete', 'create', 'raise'])
+})
