@@ -1,0 +1,103 @@
+import test from 'ava'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { NodePlan } from '../../api/plan/node-plan.ts'
+import { desired } from './desired.ts'
+import { blue, empty, passthrough, plain, plan, red, router, web, whole } from './golden/sample.ts'
+import { keyOf, type KernelObject, type MachineFacts } from './objects.ts'
+import { unsupported } from './unsupported.ts'
+
+const FACTS: MachineFacts = {
+  nics: {
+    eth1: {
+      mtu: 9000,
+      addresses: [{ address: '192.168.10.11/24', noPrefixRoute: false }],
+      routes: [{ destination: '172.16.0.0/16', metric: 0, gateway: '192.168.10.1' }],
+    },
+  },
+}
+
+/** Without what every plan has alike. */
+function golden(wanted: NodePlan): string {
+  return stringify(desired(wanted, FACTS).filter((object) => object.type !== 'sysctl'))
+}
+
+/** NODELEAF_GOLDEN=write writes them anew. */
+for (const [name, wanted] of Object.entries({
+  underlay: plan({}),
+  l3vni: plan({ vrfs: [red] }),
+  'l2vni-gateway': plan({ vrfs: [red], segments: [web] }),
+  'l2vni-plain': plan({ segments: [plain] }),
+  passthrough: plan({ passthrough }),
+})) {
+  test(`the golden objects of ${name}`, (t) => {
+    const path = join(import.meta.dirname, 'golden', `${name}.yaml`)
+    const text = golden(wanted)
+    if (process.env['NODELEAF_GOLDEN'] === 'write') writeFileSync(path, text)
+    t.true(existsSync(path))
+    t.is(text, readFileSync(path, 'utf8'))
+  })
+}
+
+test('a plan without a router needs nothing', (t) => {
+  t.deepEqual(desired(empty, FACTS), [])
+})
+
+test('every object is there once', (t) => {
+  const keys = desired({ ...whole, segments: [web, { ...plain, hostMaster: web.hostMaster! }] }, FACTS).map(keyOf)
+  t.deepEqual(keys.length, new Set(keys).size)
+})
+
+const mtus = (wanted: NodePlan, facts: MachineFacts = FACTS): Record<string, number> =>
+  Object.fromEntries(
+    desired(wanted, facts).flatMap((object): [string, number][] =>
+      object.type === 'link' && object.mtu !== undefined ? [[object.name, object.mtu]] : [],
+    ),
+  )
+
+test('the overlay gets what the tunnel leaves of the underlay', (t) => {
+  t.like(mtus(plan({ vrfs: [red] })), { eth1: 9000, br100: 8950, vx100: 8950, 'pe-100': 8950, 'host-100': 8950 })
+  t.is(mtus(plan({ vrfs: [red], router: { ...router, vteps: ['fd00::1'] } }))['vx100'], 8930)
+  t.is(mtus(plan({ vrfs: [red] }), { nics: {} })['vx100'], 1450)
+  t.like(mtus(plan({ vrfs: [red], passthrough, router: { ...router, mtu: 1600 } })), {
+    eth1: 1600,
+    vx100: 1550,
+    'pe-pt': 1600,
+  })
+})
+
+test('a resource may set its own MTU, which holds for its host bridge too', (t) => {
+  const segments = [{ ...web, mtu: 1400 }]
+  const own = plan({ vrfs: [blue, { ...red, l3vni: { ...red.l3vni!, mtu: 1300 } }], segments })
+  t.like(mtus(own), { vx200: 8950, vx100: 1300, 'host-100': 1300, vx110: 1400, 'br-hs-110': 1400, 'host-110': 1400 })
+})
+
+test('VRFs are closed in both families', (t) => {
+  const closing = (object: KernelObject): boolean => object.type === 'route' && object.target.type === 'unreachable'
+  const routes = desired(whole, FACTS).filter(closing)
+  t.deepEqual(
+    routes.map((route) => keyOf(route)),
+    [10200, 10100].flatMap((table) => ['0.0.0.0/0', '::/0'].map((to) => `route router ${table} ${to} 4278198272`)),
+  )
+})
+
+test('names fit the kernel and no sysctl is the host’s', (t) => {
+  const big = plan({
+    segments: [{ ...web, vni: 16777215, hostMaster: { ...web.hostMaster!, name: 'br-hs-16777215' } }],
+  })
+  for (const object of desired(big, FACTS)) {
+    if (object.type === 'link') t.true(object.name.length <= 15, object.name)
+    if (object.type === 'sysctl') t.is(object.namespace, 'router')
+  }
+})
+
+test('an Open vSwitch bridge is said to be unsupported; the rest of the segment is wanted', (t) => {
+  const wanted = plan({ segments: [{ ...plain, hostMaster: { type: 'OVSBridge', name: 'ovs0', autoCreate: false } }] })
+  t.regex(unsupported(wanted)[0]?.message ?? '', /ovs-vsctl add-port ovs0 host-300/)
+  t.true(
+    desired(wanted, FACTS).some(
+      (object) => object.type === 'link' && object.name === 'host-300' && object.master === undefined,
+    ),
+  )
+})
