@@ -329,3 +329,29 @@ test('without a plan nothing is looked at', async (t) => {
   await reconciler.pass(['start'], new AbortController().signal)
   t.is(world.observations, 0)
 })
+
+test('a plan that changes during a pass is tried at once by the next one', async (t) => {
+  const { world, pass, want, states } = setup('a')
+  world.refuse.add('link a')
+  const running = pass()
+  want('a', 'b')
+  await running
+  world.refuse.clear()
+  await pass('source')
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready', 'L2VNI/b': 'Ready' })
+})
+
+test('an agent that is stopped in the middle of a pass blames nothing', async (t) => {
+  const { world, reconciler, lines } = setup('a')
+  const controller = new AbortController()
+  const { apply } = world.kernel
+  const stopping = Object.assign(world.kernel, {
+    apply: (items: readonly never[], signal: AbortSignal) => {
+      controller.abort()
+      return apply(items, signal)
+    },
+  })
+  await reconciler.pass(['test'], controller.signal)
+  t.is(stopping, world.kernel)
+  t.false(lines.some((line) => /Ready|failed/.test(line)))
+})

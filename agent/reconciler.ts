@@ -53,6 +53,7 @@ export class Reconciler<Op extends Step, C extends Step> {
   readonly #clock: Clock
   readonly #states = new Map<string, { ref?: ResourceRef; state: ResourceState }>()
   #planned: Planned | undefined
+  #retry = false
   #applied: string | undefined
   #frrAway: string | undefined
   #lastPass: PassReport | undefined
@@ -69,21 +70,12 @@ export class Reconciler<Op extends Step, C extends Step> {
   want(planned: Planned): void {
     const changed = planned.revision !== this.#planned?.revision
     this.#planned = planned
-    if (!changed) return
-    this.retryNow()
-    const now = this.#clock.now()
-    for (const ref of resourcesOf(planned.plan)) {
-      const key = keyOfRef(ref)
-      if (!this.#states.has(key))
-        this.#states.set(key, { ref, state: { state: 'Pending', since: now, message: 'seen' } })
-    }
+    if (changed) this.retryNow()
   }
 
   /** Lets the next pass try what waits for its next try. */
   retryNow(): void {
-    for (const entry of this.#states.values()) {
-      if (entry.state.state === 'Failed') entry.state = { ...entry.state, attempts: 0, nextTry: 0 }
-    }
+    this.#retry = true
   }
 
   /** One pass; nothing happens as long as no plan is known. Never throws. */
@@ -92,10 +84,11 @@ export class Reconciler<Op extends Step, C extends Step> {
     if (planned === undefined) return
     const at = this.#clock.now()
     const [started, writes, commands] = [performance.now(), this.#kernel.writes, this.#frr.commands]
-    const pass = new Pass(planned.plan, this.#heldBack(at))
+    const pass = new Pass(planned.plan, this.#begin(planned, at))
     try {
       await this.#reconcile(pass, signal)
     } catch (error) {
+      if (signal.aborted) return
       pass.fail([{ reason: 'InternalError', message: messageOf(error), permanent: false }])
     }
     this.#report(pass, planned)
@@ -181,7 +174,19 @@ export class Reconciler<Op extends Step, C extends Step> {
     return this.#kernel.writes + this.#frr.commands
   }
 
-  #heldBack(now: number): ReadonlySet<string> {
+  /** What waits for its next try; resources seen for the first time are Pending from now on. */
+  #begin(planned: Planned, now: number): ReadonlySet<string> {
+    for (const ref of resourcesOf(planned.plan)) {
+      const key = keyOfRef(ref)
+      if (!this.#states.has(key))
+        this.#states.set(key, { ref, state: { state: 'Pending', since: now, message: 'seen' } })
+    }
+    if (this.#retry) {
+      this.#retry = false
+      for (const entry of this.#states.values()) {
+        if (entry.state.state === 'Failed') entry.state = { ...entry.state, attempts: 0, nextTry: now }
+      }
+    }
     const held = [...this.#states].filter(([, { state }]) => isHeldBack(state, now))
     return new Set(held.map(([key]) => key))
   }
