@@ -1,11 +1,9 @@
 /** The demo, in the guest: two nodes become leaves from the files in examples/demo, and a table of who reaches whom. */
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { demoFiles } from './lab/demo-files.ts'
 import { eventually } from './lab/eventually.ts'
 import { Lab } from './lab/lab.ts'
 import { announcedBy, startFrrSpeaker } from './lab/speaker.ts'
 
-const EXAMPLES = join(import.meta.dirname, '..', 'examples', 'demo')
 const began = performance.now()
 
 interface Check {
@@ -19,11 +17,8 @@ function say(text: string): void {
 }
 
 async function makeLeaves(lab: Lab): Promise<void> {
-  const names = (await readdir(EXAMPLES)).filter((name) => name.endsWith('.yaml')).sort()
-  const files = Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(EXAMPLES, name), 'utf8')] as const)),
-  )
-  say(`gives node1 and node2 the resources of examples/demo: ${names.join(' ')}`)
+  const files = await demoFiles()
+  say(`gives node1 and node2 the resources of examples/demo: ${Object.keys(files).join(' ')}`)
   await lab.writeConfig(files)
   say('starts nodeleaf-agent on node1 and node2')
   await lab.startAgents()
