@@ -114,7 +114,7 @@ export class ManagedFrr {
       ...(readEtc.has(daemon) ? [] : [`-f${this.#configFile(daemon)}`]),
       `-N${name}`,
       '--limit-fds=8192',
-      `--log=file:${join(this.#dir, `${daemon}.log`)}`,
+      `--log=file:${this.#logFile(daemon)}`,
       '--log-level=warnings',
       ...(daemonFlags[daemon] ?? []),
     ]
@@ -128,6 +128,7 @@ export class ManagedFrr {
         `nodeleaf-${daemon}`,
         this.#stopFile,
         this.#pidFile(daemon),
+        this.#logFile(daemon),
         ...command,
       ],
       { detached: true, stdio: 'ignore', cwd: '/' },
@@ -147,8 +148,8 @@ export class ManagedFrr {
         if (this.#runs(daemon)) return
       } catch (cause) {
         if (tries > 500) {
-          const log = join(this.#dir, `${daemon}.log`)
-          throw new FrrError('not-started', `FRR's ${daemon} does not start; its log is ${log}`, { cause })
+          const message = `FRR's ${daemon} does not start; its log is ${this.#logFile(daemon)}`
+          throw new FrrError('not-started', message, { cause })
         }
       }
       await delay(20)
@@ -185,6 +186,10 @@ export class ManagedFrr {
     return join(readEtc.has(daemon) ? this.#etc : this.#dir, `${daemon}.conf`)
   }
 
+  #logFile(daemon: Daemon): string {
+    return join(this.#dir, `${daemon}.log`)
+  }
+
   #pidFile(daemon: Daemon): string {
     return join(this.socketsDir, `${daemon}.pid`)
   }
@@ -195,14 +200,15 @@ export class ManagedFrr {
 }
 
 /**
- * $1 stop file, $2 the daemon's pid file, then the daemon's command. A daemon that an earlier supervisor left running
+ * $1 stop file, $2 the daemon's pid file, $3 its log, then its command. The log lies in memory: it is kept short. A daemon that an earlier supervisor left running
  * is waited for first; one that dies within a second is not hurried.
  */
 const supervisor = `
-stop=$1; pidfile=$2; shift 2
+stop=$1; pidfile=$2; log=$3; shift 3
 while [ -s "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; do sleep 1; done
 while [ ! -e "$stop" ]; do
   began=$(date +%s)
+  [ "$(cat "$log" 2>/dev/null | wc -c)" -lt 1000000 ] || mv "$log" "$log.1"
   "$@" </dev/null >/dev/null 2>&1
   [ "$(date +%s)" -gt "$((began + 1))" ] || sleep 1
 done

@@ -1,0 +1,59 @@
+import test from 'ava'
+import { capabilities } from './capabilities.ts'
+import { evpnVnisOf, sessionsOf, vrfVnisOf } from './state.ts'
+
+test('a session sums its families and carries its BFD state', (t) => {
+  const peer = {
+    remoteAs: 64601,
+    state: 'Established',
+    peerUptimeMsec: 5000,
+    connectionsEstablished: 1,
+    connectionsDropped: 0,
+  }
+  const json = {
+    default: {
+      ipv4Unicast: { peers: { '10.0.0.1': { ...peer, pfxRcd: 3, pfxSnt: 1 } } },
+      l2VpnEvpn: { peers: { '10.0.0.1': { ...peer, pfxRcd: 4, pfxSnt: 2 } } },
+    },
+    red: { ipv4Unicast: { peers: { '10.1.0.2': { remoteAs: 0, state: 'Active', pfxRcd: 0, pfxSnt: 0 } } } },
+  }
+  const [fabric, host] = sessionsOf(json, [{ peer: '10.0.0.1', vrf: 'default', status: 'up' }])
+  t.like(fabric, { vrf: 'default', remoteAS: 64601, uptimeMs: 5000, prefixesReceived: 7, prefixesSent: 3, bfd: 'up' })
+  t.like(host, { vrf: 'red', peer: '10.1.0.2', state: 'Active', uptimeMs: 0, established: 0 })
+  t.is(host?.remoteAS, undefined)
+})
+
+test('VNIs of both layers are read', (t) => {
+  const vnis = evpnVnisOf([
+    {
+      vni: 110,
+      type: 'L2',
+      tenantVrf: 'red',
+      vxlanInterface: 'vx110',
+      sviInterface: 'br110',
+      numMacs: 2,
+      numArpNd: 1,
+      remoteVteps: [{ ip: '100.65.0.2' }],
+    },
+    {
+      vni: 100,
+      type: 'L3',
+      tenantVrf: 'red',
+      vxlanIntf: 'vx100',
+      sviIntf: 'br100',
+      state: 'Up',
+      routerMac: '02:6e:64:41:00:01',
+    },
+  ])
+  t.like(vnis[0], { vni: 110, type: 'L2', macs: 2, arps: 1, remoteVteps: ['100.65.0.2'] })
+  t.like(vnis[1], { vni: 100, type: 'L3', state: 'Up', routerMAC: '02:6e:64:41:00:01', vxlanInterface: 'vx100' })
+  t.deepEqual(vrfVnisOf({}), [])
+})
+
+test('IPv6 VTEPs and graceful restart of EVPN come with 10.6', (t) => {
+  t.false(capabilities('10.3').ipv6Vtep)
+  t.false(capabilities('9.1.2').ipv6Vtep)
+  t.true(capabilities('10.6').ipv6Vtep)
+  t.true(capabilities('10.7.1').evpnGracefulRestart)
+  t.true(capabilities('11.0-dev').ipv6Vtep)
+})

@@ -1,0 +1,57 @@
+import test from 'ava'
+import { mkdtempSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FrrError } from './frr-error.ts'
+import { Vty } from './vty.ts'
+import type { ExecutionContext } from 'ava'
+import type { Socket } from 'node:net'
+
+/** A daemon that does with what it receives what the test says. */
+async function daemon(t: ExecutionContext, received: (text: string, socket: Socket) => void): Promise<string> {
+  const path = join(mkdtempSync(join(tmpdir(), 'nodeleaf-vty-')), 'bgpd.vty')
+  const server = createServer((socket) => socket.on('data', (data) => received(data.toString(), socket)))
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  t.teardown(() => server.close())
+  return path
+}
+
+test('answers belong to the lines in order, however the bytes are cut', async (t) => {
+  let asked = ''
+  const path = await daemon(t, (text, socket) => {
+    asked += text
+    if (asked.split('\0').length < 3) return
+    const bytes = Buffer.from('first\0\0\0\x00second\0\0\0\x0d')
+    for (const byte of bytes) socket.write(Buffer.from([byte]))
+  })
+  const vty = await Vty.open(path)
+  const answers = await Promise.all([vty.send('one'), vty.send('two')])
+  t.deepEqual(answers, [
+    { status: 0, text: 'first' },
+    { status: 13, text: 'second' },
+  ])
+  t.is(asked, 'one\0two\0')
+  vty.close()
+})
+
+test('a daemon that goes away fails what waits, without telling passwords', async (t) => {
+  const vty = await Vty.open(await daemon(t, (_, socket) => socket.destroy()))
+  const closed = new Promise<void>((resolve) => vty.whenClosed(resolve))
+  const error = await t.throwsAsync(vty.send('neighbor 10.0.0.1 password hunter2'), { instanceOf: FrrError })
+  t.is(error?.code, 'disconnected')
+  t.false(error?.message.includes('hunter2'))
+  await closed
+  await t.throwsAsync(vty.send('end'), { code: 'disconnected' })
+})
+
+test('nobody listening is an error that names the socket', async (t) => {
+  const error = await t.throwsAsync(Vty.open('/nowhere/bgpd.vty'), { code: 'unreachable' })
+  t.true(error?.message.includes('/nowhere/bgpd.vty'))
+})
+
+test('a line with a control character is never sent', async (t) => {
+  const vty = await Vty.open(await daemon(t, () => t.fail()))
+  await t.throwsAsync(vty.send('router bgp 1\nno router bgp 1'), { code: 'bad-line' })
+  vty.close()
+})
