@@ -38,35 +38,11 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
     if (changed) wake.request('source')
   })
   const waiters: ((report: PassReport | undefined) => void)[] = []
-  const start = Date.now()
-
-  const status = async (): Promise<StatusDocument> => {
-    const { appliedRevision: applied, nodeState, lastPass } = reconciler
-    const { version } = frr
-    return statusDocument({
-      now: Date.now(),
-      start,
-      netns: options.netns,
-      versions: {
-        agent: manifest.version,
-        ...(version === undefined ? {} : { frr: version }),
-        kernel: release(),
-        runtime: process.version,
-      },
-      frr: { mode: options.frr, name: options.frrName, ...frr.state },
-      source: source.reading,
-      ...(applied === undefined ? {} : { applied }),
-      ...(nodeState === undefined ? {} : { nodeState }),
-      ...(lastPass === undefined ? {} : { lastPass }),
-      resources: reconciler.resources,
-      counters: { netlinkWrites: kernel.writes, frrCommands: frr.commands, reconciles: reconciler.passes },
-      ...(await frr.observed(Date.now())),
-    })
-  }
+  const parts = { options, start: Date.now(), kernel, frr, reconciler, source }
   const served: Served = {
-    status,
+    status: () => status(parts),
     health: () => health(reconciler, source.reading),
-    metrics: async () => metricsText(await status()),
+    metrics: async () => metricsText(await status(parts)),
     reconcile: () => {
       source.read()
       reconciler.retryNow()
@@ -108,6 +84,39 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   log.info('agent stopped, the router stays as it is')
 }
 
+interface Parts {
+  readonly options: AgentOptions
+  readonly start: number
+  readonly kernel: Pick<Kernel, 'writes'>
+  readonly frr: FrrAdapter
+  readonly reconciler: Omit<Reconciler<never, never>, 'pass'>
+  readonly source: FollowedSource
+}
+
+async function status({ options, start, kernel, frr, reconciler, source }: Parts): Promise<StatusDocument> {
+  const { appliedRevision: applied, nodeState, lastPass, resources, passes: reconciles } = reconciler
+  const { version } = frr
+  return statusDocument({
+    now: Date.now(),
+    start,
+    netns: options.netns,
+    versions: {
+      agent: manifest.version,
+      ...(version === undefined ? {} : { frr: version }),
+      kernel: release(),
+      runtime: process.version,
+    },
+    frr: { mode: options.frr, name: options.frrName, ...frr.state },
+    source: source.reading,
+    ...(applied === undefined ? {} : { applied }),
+    ...(nodeState === undefined ? {} : { nodeState }),
+    ...(lastPass === undefined ? {} : { lastPass }),
+    resources,
+    counters: { netlinkWrites: kernel.writes, frrCommands: frr.commands, reconciles },
+    ...(await frr.observed(Date.now())),
+  })
+}
+
 /** The next reasons for a pass: events, a retry that is due, or the slow resync, at most a fifth earlier than asked. */
 async function nextReasons(
   wake: Wake,
@@ -116,7 +125,7 @@ async function nextReasons(
   signal: AbortSignal,
 ): Promise<string[]> {
   const resync = resyncSeconds * 1000 * (1 - Math.random() / 5)
-  const due = reconciler.dueMs() ?? Infinity
+  const due = reconciler.dueMs ?? Infinity
   const timer = setTimeout(() => wake.request(due < resync ? 'retry' : 'resync'), Math.min(due, resync))
   try {
     return await wake.next(signal)

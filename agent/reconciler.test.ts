@@ -164,7 +164,7 @@ test('a pass over what is already so does and says nothing', async (t) => {
   t.is(lines.length, said)
   t.is(world.observations, observations + 1)
   t.like(reconciler.lastPass, { netlinkWrites: 0, frrCommands: 0, reasons: ['netlink'] })
-  t.is(reconciler.dueMs(), undefined)
+  t.is(reconciler.dueMs, undefined)
 })
 
 test('an agent that comes back adopts what is there', async (t) => {
@@ -214,13 +214,13 @@ test('a failure waits for its next try, whatever wakes the reconciler', async (t
   await pass()
   const tries = (): number => world.did.filter((text) => text === 'add link a').length
   t.is(tries(), 1)
-  t.is(reconciler.dueMs(), 1000)
+  t.is(reconciler.dueMs, 1000)
   for (let wakes = 0; wakes < 5; wakes++) await pass('netlink')
   t.is(tries(), 1)
   time.now += 1000
   await pass('retry')
   t.is(tries(), 2)
-  t.is(reconciler.dueMs(), 2000)
+  t.is(reconciler.dueMs, 2000)
   world.refuse.clear()
   time.now += 2000
   await pass('retry')
@@ -257,7 +257,7 @@ test('a name that is taken fails its resource without a write for it', async (t)
   await pass()
   t.deepEqual(states(), { 'L2VNI/a': 'Failed', 'L2VNI/b': 'Ready' })
   t.false(world.did.some((text) => text.endsWith(' a')))
-  t.is(reconciler.dueMs(), 300_000)
+  t.is(reconciler.dueMs, 300_000)
   world.taken.length = 0
   for (const kind of ['link', 'frr', 'veth']) world.have.add(`${kind} a`)
   await pass('netlink')
@@ -295,9 +295,9 @@ test('a resource is not ready before FRR knows its VNI', async (t) => {
   world.unknown = [{ for: { kind: 'L2VNI', name: 'a' }, message: 'zebra does not know VNI 1' }]
   await pass()
   t.deepEqual(states(), { 'L2VNI/a': 'Applying' })
-  t.is(reconciler.dueMs(), 500)
+  t.is(reconciler.dueMs, 500)
   time.now += 8000
-  t.is(reconciler.dueMs(), 8000)
+  t.is(reconciler.dueMs, 8000)
   world.unknown = []
   await pass('look')
   t.deepEqual(states(), { 'L2VNI/a': 'Ready' })

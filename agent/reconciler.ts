@@ -5,25 +5,13 @@
  * the one FRR survives: links exist, down, before FRR names them; they are raised when zebra knows their VNIs; FRR lets
  * go of them before they are deleted. A failure ends the work for its own resource in that pass and no other's.
  */
-import type { ResourceRef } from '../api/plan/node-plan.ts'
 import type { Log } from './log.ts'
 import { messageOf } from './log.ts'
 import { FrrAwayError, type FrrPort, type KernelPort, type Step } from './ports.ts'
-import { FRR_AWAY, NODE, Pass } from './pass.ts'
-import { isHeldBack, keyOfRef, nextState, resourcesOf, type ResourceState } from './resource-state.ts'
+import { Pass } from './pass.ts'
+import { keyOfRef, type ResourceState } from './resource-state.ts'
+import { ResourceStates, type Clock, type ResourceReport } from './resource-states.ts'
 import type { Planned } from './source/planned.ts'
-
-export interface Clock {
-  /** Milliseconds since 1970. */
-  readonly now: () => number
-  /** 0 to 1. */
-  readonly random: () => number
-}
-
-export interface ResourceReport {
-  readonly ref: ResourceRef
-  readonly state: ResourceState
-}
 
 /** What the last pass did. */
 export interface PassReport {
@@ -36,8 +24,6 @@ export interface PassReport {
 
 /** A change may need a second round, for what depends on the first; more means that it does not converge. */
 const ROUNDS = 2
-const SOONEST_LOOK_MS = 500
-const LATEST_LOOK_MS = 30_000
 
 interface Seen<Op, C> {
   readonly create: readonly Op[]
@@ -51,9 +37,8 @@ export class Reconciler<Op extends Step, C extends Step> {
   readonly #frr: FrrPort<C>
   readonly #log: Log
   readonly #clock: Clock
-  readonly #states = new Map<string, { ref?: ResourceRef; state: ResourceState }>()
+  readonly #states: ResourceStates
   #planned: Planned | undefined
-  #retry = false
   #applied: string | undefined
   #frrAway: string | undefined
   #lastPass: PassReport | undefined
@@ -64,6 +49,7 @@ export class Reconciler<Op extends Step, C extends Step> {
     this.#frr = frr
     this.#log = log
     this.#clock = clock
+    this.#states = new ResourceStates(log, clock)
   }
 
   /** Says what is wanted from the next pass on. Another plan is a reason to try again at once what has failed. */
@@ -75,7 +61,7 @@ export class Reconciler<Op extends Step, C extends Step> {
 
   /** Lets the next pass try what waits for its next try. */
   retryNow(): void {
-    this.#retry = true
+    this.#states.retryNow()
   }
 
   /** One pass; nothing happens as long as no plan is known. Never throws. */
@@ -84,7 +70,7 @@ export class Reconciler<Op extends Step, C extends Step> {
     if (planned === undefined) return
     const at = this.#clock.now()
     const [started, writes, commands] = [performance.now(), this.#kernel.writes, this.#frr.commands]
-    const pass = new Pass(planned.plan, this.#begin(planned, at))
+    const pass = new Pass(planned.plan, this.#states.begin(planned.plan))
     try {
       await this.#reconcile(pass, signal)
     } catch (error) {
@@ -174,61 +160,14 @@ export class Reconciler<Op extends Step, C extends Step> {
     return this.#kernel.writes + this.#frr.commands
   }
 
-  /** What waits for its next try; resources seen for the first time are Pending from now on. */
-  #begin(planned: Planned, now: number): ReadonlySet<string> {
-    for (const ref of resourcesOf(planned.plan)) {
-      const key = keyOfRef(ref)
-      if (!this.#states.has(key))
-        this.#states.set(key, { ref, state: { state: 'Pending', since: now, message: 'seen' } })
-    }
-    if (this.#retry) {
-      this.#retry = false
-      for (const entry of this.#states.values()) {
-        if (entry.state.state === 'Failed') entry.state = { ...entry.state, attempts: 0, nextTry: now }
-      }
-    }
-    const held = [...this.#states].filter(([, { state }]) => isHeldBack(state, now))
-    return new Set(held.map(([key]) => key))
-  }
-
   #report(pass: Pass, planned: Planned): void {
-    const now = this.#clock.now()
-    const findings = pass.findings()
-    const wanted = new Set([NODE, ...resourcesOf(planned.plan).map(keyOfRef)])
-    for (const [key, { ref, outcome }] of findings) {
-      const was = this.#states.get(key)?.state
-      const state = nextState(was, outcome, now, this.#clock.random())
-      if (state.state === 'Ready' && (!wanted.has(key) || key === NODE)) this.#states.delete(key)
-      else this.#states.set(key, { ...(ref === undefined ? {} : { ref }), state })
-      if (tellable(key, was, state, pass)) this.#logState(key, was, state)
-    }
-    for (const key of this.#states.keys()) {
-      if (!wanted.has(key) && !findings.has(key)) this.#states.delete(key)
-    }
+    this.#states.take(pass)
     if (pass.frrAway !== this.#frrAway) {
       if (pass.frrAway === undefined) this.#log.info('FRR answers')
       else this.#log.warn('FRR is away', { why: pass.frrAway })
       this.#frrAway = pass.frrAway
     }
-    const settled = [...this.#states.values()].every(
-      ({ state }) => state.state === 'Ready' || state.state === 'Unsupported',
-    )
-    if (settled && this.#frrAway === undefined) this.#applied = planned.revision
-  }
-
-  #logState(key: string, was: ResourceState | undefined, state: ResourceState): void {
-    const same =
-      was?.state === state.state &&
-      (state.state !== 'Failed' || (was.state === 'Failed' && was.reason === state.reason))
-    if (same) return
-    const resource = key === NODE ? 'node' : key
-    if (state.state === 'Failed') {
-      const { reason, message, nextTry } = state
-      this.#log.warn('resource failed', { resource, reason, message, nextTry: new Date(nextTry).toISOString() })
-    } else {
-      const message = 'message' in state ? state.message : undefined
-      this.#log.info(`resource is ${state.state}`, { resource, message })
-    }
+    if (this.#states.settled && this.#frrAway === undefined) this.#applied = planned.revision
   }
 
   #logSteps(where: string, steps: readonly Step[]): void {
@@ -238,28 +177,18 @@ export class Reconciler<Op extends Step, C extends Step> {
   }
 
   /** How long until something should be looked at again without being woken; undefined: not before the resync. */
-  dueMs(): number | undefined {
-    const now = this.#clock.now()
-    const waits = [...this.#states.values()].flatMap(({ state }) => {
-      if (state.state === 'Failed') return [Math.max(0, state.nextTry - now)]
-      if (state.state !== 'Applying') return []
-      return [Math.min(LATEST_LOOK_MS, Math.max(SOONEST_LOOK_MS, now - state.since))]
-    })
-    return waits.length === 0 ? undefined : Math.min(...waits)
+  get dueMs(): number | undefined {
+    return this.#states.dueMs
   }
 
   /** Every resource that is wanted, or still has something on the node that cannot be removed. */
   get resources(): readonly ResourceReport[] {
-    return [...this.#states.values()].flatMap(({ ref, state }) => (ref === undefined ? [] : [{ ref, state }]))
+    return this.#states.resources
   }
 
   /** What is wrong with the node as a whole. */
   get nodeState(): ResourceState | undefined {
-    return this.#states.get(NODE)?.state
-  }
-
-  get planned(): Planned | undefined {
-    return this.#planned
+    return this.#states.node
   }
 
   /** The last revision that was seen wholly in place. */
@@ -278,11 +207,4 @@ export class Reconciler<Op extends Step, C extends Step> {
   get lastPass(): PassReport | undefined {
     return this.#lastPass
   }
-}
-
-/** That FRR comes and goes is said once, not for every resource that waits for it. */
-function tellable(key: string, was: ResourceState | undefined, state: ResourceState, pass: Pass): boolean {
-  if (key === NODE && was === undefined) return state.state !== 'Ready'
-  if (pass.frrAway !== undefined) return state.state !== 'Applying'
-  return !(state.state === 'Ready' && was?.state === 'Applying' && was.message.startsWith(FRR_AWAY))
 }

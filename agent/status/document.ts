@@ -5,7 +5,8 @@
  */
 import type { HostSessionPlan, NodePlan } from '../../api/plan/node-plan.ts'
 import type { Violation } from '../../api/rules/violation.ts'
-import type { PassReport, ResourceReport } from '../reconciler.ts'
+import type { PassReport } from '../reconciler.ts'
+import type { ResourceReport } from '../resource-states.ts'
 import type { ResourceState } from '../resource-state.ts'
 import type { SourceProblem, SourceReading } from '../source/static-source.ts'
 

@@ -1,0 +1,123 @@
+/** The states of all resources on this node, from pass to pass; says in the log when one becomes another. */
+import type { NodePlan, ResourceRef } from '../api/plan/node-plan.ts'
+import type { Log } from './log.ts'
+import { FRR_AWAY, NODE, type Pass } from './pass.ts'
+import { isHeldBack, keyOfRef, nextState, resourcesOf, type ResourceState } from './resource-state.ts'
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** 0 to 1. */
+  readonly random: () => number
+}
+
+export interface ResourceReport {
+  readonly ref: ResourceRef
+  readonly state: ResourceState
+}
+
+/** What waits is looked at again after as long as it has been waiting, within these bounds. */
+const SOONEST_LOOK_MS = 500
+const LATEST_LOOK_MS = 30_000
+
+export class ResourceStates {
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #states = new Map<string, { readonly ref?: ResourceRef; readonly state: ResourceState }>()
+  #retry = false
+
+  constructor(log: Log, clock: Clock) {
+    this.#log = log
+    this.#clock = clock
+  }
+
+  /** Lets the next pass try what waits for its next try. */
+  retryNow(): void {
+    this.#retry = true
+  }
+
+  /** Begins a pass: what is seen for the first time is Pending. Returns the keys of what waits for its next try. */
+  begin(plan: NodePlan): ReadonlySet<string> {
+    const now = this.#clock.now()
+    for (const ref of resourcesOf(plan)) {
+      const key = keyOfRef(ref)
+      if (!this.#states.has(key))
+        this.#states.set(key, { ref, state: { state: 'Pending', since: now, message: 'seen' } })
+    }
+    if (this.#retry) this.#forgetAttempts(now)
+    const held = [...this.#states].filter(([, { state }]) => isHeldBack(state, now))
+    return new Set(held.map(([key]) => key))
+  }
+
+  #forgetAttempts(now: number): void {
+    this.#retry = false
+    for (const [key, { state, ...entry }] of this.#states) {
+      if (state.state === 'Failed') this.#states.set(key, { ...entry, state: { ...state, attempts: 0, nextTry: now } })
+    }
+  }
+
+  /** Takes up what a pass found out. What is no longer wanted and has nothing left on the node is forgotten. */
+  take(pass: Pass): void {
+    const findings = pass.findings()
+    const wanted = new Set(resourcesOf(pass.plan).map(keyOfRef))
+    for (const [key, { ref, outcome }] of findings) {
+      const was = this.#states.get(key)?.state
+      const state = nextState(was, outcome, this.#clock.now(), this.#clock.random())
+      if (state.state === 'Ready' && !wanted.has(key)) this.#states.delete(key)
+      else this.#states.set(key, { ...(ref === undefined ? {} : { ref }), state })
+      if (isNews(key, was, state, pass.frrAway !== undefined)) this.#tell(key, state)
+    }
+    for (const key of this.#states.keys()) {
+      if (!wanted.has(key) && !findings.has(key)) this.#states.delete(key)
+    }
+  }
+
+  #tell(key: string, state: ResourceState): void {
+    const resource = key === NODE ? 'node' : key
+    if (state.state === 'Failed') {
+      const { reason, message, nextTry } = state
+      this.#log.warn('resource failed', { resource, reason, message, nextTry: new Date(nextTry).toISOString() })
+    } else {
+      this.#log.info(`resource is ${state.state}`, {
+        resource,
+        message: 'message' in state ? state.message : undefined,
+      })
+    }
+  }
+
+  /** How long until something should be looked at again without being woken; undefined: not before the resync. */
+  get dueMs(): number | undefined {
+    const now = this.#clock.now()
+    const waits = [...this.#states.values()].flatMap(({ state }) => {
+      if (state.state === 'Failed') return [Math.max(0, state.nextTry - now)]
+      if (state.state !== 'Applying') return []
+      return [Math.min(LATEST_LOOK_MS, Math.max(SOONEST_LOOK_MS, now - state.since))]
+    })
+    return waits.length === 0 ? undefined : Math.min(...waits)
+  }
+
+  /** Whether everything is as it should be, as far as this machine can do it. */
+  get settled(): boolean {
+    return [...this.#states.values()].every(({ state }) => state.state === 'Ready' || state.state === 'Unsupported')
+  }
+
+  /** Every resource that is wanted, or still has something on the node that cannot be removed. */
+  get resources(): readonly ResourceReport[] {
+    return [...this.#states.values()].flatMap(({ ref, state }) => (ref === undefined ? [] : [{ ref, state }]))
+  }
+
+  /** What is wrong with the node as a whole; undefined when nothing is. */
+  get node(): ResourceState | undefined {
+    return this.#states.get(NODE)?.state
+  }
+}
+
+/** That FRR comes and goes is said once, not for every resource that waits for it. */
+function isNews(key: string, was: ResourceState | undefined, state: ResourceState, frrAway: boolean): boolean {
+  if (was?.state === state.state) {
+    return state.state === 'Failed' && was.state === 'Failed' && was.reason !== state.reason
+  }
+  if (key === NODE && was === undefined) return state.state !== 'Ready'
+  if (frrAway) return state.state !== 'Applying'
+  return !(state.state === 'Ready' && was?.state === 'Applying' && was.message.startsWith(FRR_AWAY))
+}
