@@ -148,6 +148,7 @@ export class Lab {
   async rebuild(): Promise<void> {
     for (const node of this.nodes) await node.agent.kill()
     await destroyFabric()
+    for (const node of this.nodes) await node.forget()
     this.routers = await buildFabric(this.topology)
     await this.settled()
     await this.prepareNodes()
@@ -225,6 +226,13 @@ export class Lab {
         async ([name, frr]) => `--- ${name}\n${await frr.vtysh('show bgp vrf all summary', 'show evpn vni')}`,
       ),
     )
-    return [...nodes, ...routers].join('\n')
+    const guests = this.topology.nodes.filter(({ group }) => group !== 'node').map(({ name }) => this.ns(name))
+    const kernels = await Promise.all(
+      guests.map(async (guest) => {
+        const script = 'ip neigh; bridge fdb | grep -v " self permanent"; bridge fdb | grep 00:00:00:00:00:00'
+        return `--- kernel, ${guest.name}\n${(await guest.attempt(['sh', '-c', script])).stdout}`
+      }),
+    )
+    return [...nodes, ...routers, ...kernels].join('\n')
   }
 }

@@ -88,14 +88,20 @@ export class LabNode extends Namespace {
   /** Agent uninstalled, speakers ended, files removed. What a scenario added by hand is its own to remove. */
   async clean(): Promise<void> {
     await this.frr?.stop()
-    this.frr = undefined
     await this.bird?.stop()
-    this.bird = undefined
     await this.agent.stop()
     if (this.agent.installed) await this.agent.uninstall()
-    const addresses = new Set(this.addresses.splice(0))
+    const addresses = new Set(this.addresses)
     if (addresses.size > 0) await this.ip(...[...addresses].map((address) => `addr del ${address} dev lo`))
     await endProcesses(this.name)
+    await this.forget()
+  }
+
+  /** Files and memories of a node whose namespace is gone. */
+  async forget(): Promise<void> {
+    this.frr = undefined
+    this.bird = undefined
+    this.addresses.length = 0
     await rm(this.folder, { recursive: true, force: true })
   }
 
@@ -109,7 +115,7 @@ export class LabNode extends Namespace {
     if (this.agent.running) part('status', (await this.agent.cli('status')).stdout)
     for (const namespace of [this.name, this.router.name]) {
       const script =
-        'ip -d -br addr; ip -d link | grep -E "alias|master" ; ip route show table all type unicast; ip -6 route; ip rule'
+        'ip -d -br addr; ip -d link | grep -E "alias|master" ; ip route show table all type unicast; ip -6 route; ip rule; ip neigh; bridge fdb | grep -v " self permanent"; bridge fdb | grep 00:00:00:00:00:00'
       part(`kernel, ${namespace}`, (await attempt(['ip', 'netns', 'exec', namespace, 'sh', '-c', script])).stdout)
     }
     for (const frr of [this.frr, this.routerFrr]) {
