@@ -42,7 +42,11 @@ export class Session {
   /** Enters commands in order; what a refusal means for the others is the caller's decision. */
   async enter(commands: readonly Command[]): Promise<readonly CommandResult[]> {
     if (this.#daemon !== 'mgmtd') return this.#pipelined(commands)
-    return (await this.#transaction(commands)) ?? (await this.#oneByOne(commands))
+    const results: CommandResult[] = []
+    for (const commit of commitsOf(commands)) {
+      results.push(...((await this.#transaction(commit)) ?? (await this.#oneByOne(commit))))
+    }
+    return results
   }
 
   /** Enters the inverse of each; yields FRR's text where it refused, '' where not. */
@@ -175,6 +179,19 @@ export class Session {
     if (answer.status === status.success) return
     throw new FrrError('unexpected', `FRR's ${this.#daemon} refuses configuration: ${answer.text}`)
   }
+}
+
+/**
+ * What mgmtd may take as one change. `no vni 100` and `vni 150` are not: as one they become a change of a value, for
+ * which zebra makes the new VNI without letting go of the old one (zebra/zebra_nb_config.c, lib_vrf_zebra_l3vni_id_modify).
+ */
+export function commitsOf(commands: readonly Command[]): readonly (readonly Command[])[] {
+  const isVni = ({ context, line }: Command, prefix: string): boolean =>
+    context[0]?.startsWith('vrf ') === true && line.startsWith(prefix)
+  const lastGone = commands.findLastIndex((command) => isVni(command, 'no vni '))
+  const comes = commands.some((command) => isVni(command, 'vni '))
+  if (lastGone < 0 || !comes) return [commands]
+  return [commands.slice(0, lastGone + 1), commands.slice(lastGone + 1)]
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {
