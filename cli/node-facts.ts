@@ -1,18 +1,9 @@
 /** Which node a plan is for: from flags, a node file, or its RouterNode. */
 import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
-import * as z from 'zod'
-import { labels } from '../api/manifest/metadata.ts'
+import { parseNodeFile, type NodeFile } from '../api/manifest/node-file.ts'
 import type { NodeFacts } from '../api/plan/plan.ts'
 import type { Snapshot } from '../api/snapshot/snapshot.ts'
 import { CliError } from './cli-error.ts'
-
-const nodeFile = z.strictObject({
-  name: z.string().min(1).optional(),
-  index: z.int().min(0).optional(),
-  indexFrom: z.strictObject({ interface: z.string() }).optional(),
-  labels: labels.default({}),
-})
 
 export interface NodeFlags {
   readonly node?: string | undefined
@@ -43,12 +34,10 @@ function indexOf(text: string): number {
   return Number(text)
 }
 
-function readNodeFile(path: string): z.infer<typeof nodeFile> {
+function readNodeFile(path: string): NodeFile {
   try {
-    return nodeFile.parse(parse(readFileSync(path, 'utf8')))
+    return parseNodeFile(path, readFileSync(path, 'utf8'))
   } catch (error) {
-    const reasons =
-      error instanceof z.ZodError ? z.prettifyError(error).split('\n').join(' ') : (error as Error).message
-    throw new CliError('FILE', `${path} is no node file (name, index, labels): ${reasons}`, { cause: error })
+    throw new CliError('FILE', (error as Error).message, { cause: error })
   }
 }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { parseNodeFile, NodeFileError } from './node-file.ts'
+import { parseNodeFile, NodeFileError } from '../../api/manifest/node-file.ts'
 import { hostPart, identify, type NodeKnowledge } from './node-number.ts'
 
 const nothing: NodeKnowledge = { hostName: 'host', addressesOf: () => [], routerNode: () => undefined }

@@ -5,7 +5,8 @@
  * A number that came from an interface's address is kept on disk, because the interface may move into the router and
  * take its address along, and because a node's number must not change under it.
  */
-import type { NodeFile } from './node-file.ts'
+import { networkOf, parsePrefix } from '../../api/address/prefix.ts'
+import type { NodeFile } from '../../api/manifest/node-file.ts'
 
 /** Where a number came from, in the words of the user. */
 export type NumberSource = '--index' | 'node file' | 'interface' | 'RouterNode'
@@ -77,21 +78,8 @@ function derived(name: string, known: NodeKnowledge): NodeIdentity['number'] {
  * network itself) or above 2^31, which no pool has room for.
  */
 export function hostPart(cidr: string): number | undefined {
-  const [address = '', length = ''] = cidr.split('/')
-  const [value, bits] = address.includes(':') ? [ipv6(address), 128] : [ipv4(address), 32]
-  const host = value & ((1n << BigInt(bits - Number(length))) - 1n)
+  const address = parsePrefix(cidr)
+  if (address === undefined) return undefined
+  const host = address.value - networkOf(address).value
   return host > 0n && host < 1n << 31n ? Number(host) : undefined
-}
-
-function ipv4(address: string): bigint {
-  return address.split('.').reduce((value, part) => (value << 8n) | BigInt(part), 0n)
-}
-
-function ipv6(address: string): bigint {
-  const [head = '', tail] = address.split('::')
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'))
-  const [before, after] = [groups(head), groups(tail ?? '')]
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
-  const all = [...before, ...Array.from({ length: zeros }, () => '0'), ...after]
-  return all.reduce((value, group) => (value << 16n) | BigInt(`0x${group}`), 0n)
 }

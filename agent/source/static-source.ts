@@ -15,7 +15,7 @@ import { readDirectory } from './directory.ts'
 import { goodTexts, merged, restored, type Files, type Parsed } from './files.ts'
 import { loadKeptNumber, saveKeptNumber } from './kept-number.ts'
 import { loadLastGood, saveLastGood, type LastGood } from './last-good.ts'
-import { parseNodeFile, type NodeFile } from './node-file.ts'
+import { parseNodeFile, type NodeFile } from '../../api/manifest/node-file.ts'
 import { identify, type NodeIdentity, type NodeKnowledge } from './node-number.ts'
 import type { Planned } from './planned.ts'
 

@@ -1,13 +1,14 @@
 /** The node file: what a node is told of itself before any cluster exists. YAML without a kind. */
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { labels } from './metadata.ts'
 
 const schema = z
   .strictObject({
     name: z.string().min(1).optional(),
     index: z.int().min(0).optional(),
     indexFrom: z.strictObject({ interface: z.string().min(1).max(15) }).optional(),
-    labels: z.record(z.string(), z.string()).default({}),
+    labels: labels.default({}),
   })
   .refine((file) => file.index === undefined || file.indexFrom === undefined, 'has both index and indexFrom: keep one')
 
