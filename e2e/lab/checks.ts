@@ -25,17 +25,21 @@ export async function ready(nodes: readonly LabNode[], options?: EventuallyOptio
   )
 }
 
-/** Waits until all addresses answer, each on its own. */
+/** Waits until all addresses answer, each on its own; names all that do not. */
 export async function reaches(from: Namespace, to: readonly string[], options: PingOptions = {}): Promise<void> {
-  await Promise.all(
-    to.map((address) =>
-      eventually(`${from.name} reaches ${address}`, async () => {
-        const { received, text } = await from.ping(address, options)
-        if (received === 0) throw new Error(text.trim())
-        return true
-      }),
-    ),
+  const looks = to.map((address) =>
+    eventually(`${from.name} reaches ${address}`, async () => {
+      const { received, text } = await from.ping(address, options)
+      if (received === 0) throw new Error(text.trim())
+      return true
+    }),
   )
+  const failures = (await Promise.allSettled(looks)).flatMap((look) =>
+    look.status === 'rejected' ? [look.reason] : [],
+  )
+  if (failures.length === 0) return
+  const messages = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure)))
+  throw new Error(messages.join('\n'))
 }
 
 /** That no address answers. Only worth something after `reaches` has shown that the way there was ready. */

@@ -197,10 +197,8 @@ export class Lab {
   }
 
   private async removeForeignNamespaces(): Promise<void> {
-    const listed = await run(['ip', 'netns', 'list'])
     const known = new Set(this.topology.nodes.map((node) => node.name))
-    const names = listed.split('\n').flatMap((line) => line.split(' ')[0] || [])
-    for (const name of names.filter((candidate) => !known.has(candidate))) await this.removeNamespace(name)
+    for (const name of await namespaceNames()) if (!known.has(name)) await this.removeNamespace(name)
   }
 
   private async prepareNodes(): Promise<void> {
@@ -226,7 +224,8 @@ export class Lab {
         async ([name, frr]) => `--- ${name}\n${await frr.vtysh('show bgp vrf all summary', 'show evpn vni')}`,
       ),
     )
-    const guests = this.topology.nodes.filter(({ group }) => group !== 'node').map(({ name }) => this.ns(name))
+    const shown = new Set(this.nodes.flatMap((node) => [node.name, node.router.name]))
+    const guests = (await namespaceNames()).filter((name) => !shown.has(name)).map((name) => this.ns(name))
     const kernels = await Promise.all(
       guests.map(async (guest) => {
         const script = 'ip neigh; bridge fdb | grep -v " self permanent"; bridge fdb | grep 00:00:00:00:00:00'
@@ -235,4 +234,9 @@ export class Lab {
     )
     return [...nodes, ...routers, ...kernels].join('\n')
   }
+}
+
+async function namespaceNames(): Promise<string[]> {
+  const listed = await run(['ip', 'netns', 'list'])
+  return listed.split('\n').flatMap((line) => line.split(' ')[0] || [])
 }

@@ -10,11 +10,8 @@ const ROUTER = { red: ['192.169.10.1', 'fd00:c9:10::1'], blue: ['192.169.20.1', 
 const HOSTRED = ['10.10.0.2', 'fd00:a::2']
 const HOSTBLUE = ['10.20.0.2', 'fd00:b::2']
 /** Of the underlay: the ToR, a remote VTEP, the router's own NIC and VTEP; and what nobody has. */
-const OUTSIDE = [
-  ...['192.168.10.1', 'fd00:10::1', '100.64.0.10'],
-  ...['192.168.10.11', 'fd00:10::11', '100.65.0.1'],
-  ...['203.0.113.7', '2001:db8::7'],
-]
+const UNDERLAY = ['192.168.10.1', 'fd00:10::1', '100.64.0.10', '192.168.10.11', 'fd00:10::11', '100.65.0.1']
+const OUTSIDE = [...UNDERLAY, '203.0.113.7', '2001:db8::7']
 
 export const scenario: Scenario = {
   name: 'l3-isolation',
