@@ -25,7 +25,7 @@ export class Agent {
   readonly stateDir: string
   readonly runDir: string
   readonly logFile: string
-  private readonly configDir: string
+  readonly configDir: string
   private readonly nodeFile: string
   private child: ChildProcess | undefined
 

@@ -113,6 +113,8 @@ export class LabNode extends Namespace {
     }
     part('agent log (end)', await this.agent.tail(60))
     if (this.agent.running) part('status', (await this.agent.cli('status')).stdout)
+    const logs = `/run/frr/${this.router.name}/managed`
+    part("FRR's own logs (end)", (await attempt(['sh', '-c', `tail -qn 40 ${logs}/*.log`])).stdout)
     for (const namespace of [this.name, this.router.name]) {
       const script =
         'ip -d -br addr; ip -d link | grep -E "alias|master" ; ip route show table all type unicast; ip -6 route; ip rule; ip neigh; bridge fdb | grep -v " self permanent"; bridge fdb | grep 00:00:00:00:00:00'
