@@ -13,6 +13,9 @@ export function instanceLines(router: RouterPlan, ref: ResourceRef = router.for)
     `bgp router-id ${router.routerID}`,
     'no bgp ebgp-requires-policy',
     'no bgp default ipv4-unicast',
+    // The check asks zebra for a route to the host's address, and so does the session with that host, which takes only
+    // a connected one; zebra has one answer for both, that of who asked last (zebra/zapi_msg.c, zread_rnh_register).
+    'no bgp network import-check',
     ...(restart && restart.stalePathTimeSeconds !== 360
       ? [`bgp graceful-restart stalepath-time ${restart.stalePathTimeSeconds}`]
       : []),

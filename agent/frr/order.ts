@@ -39,7 +39,11 @@ function removes(context: readonly string[], line: string): boolean {
   return context[0]?.startsWith('router') ? line.startsWith('no ') && !settings.has(line) : line.startsWith('no ')
 }
 
-const settings: ReadonlySet<string> = new Set(['no bgp ebgp-requires-policy', 'no bgp default ipv4-unicast'])
+const settings: ReadonlySet<string> = new Set([
+  'no bgp ebgp-requires-policy',
+  'no bgp default ipv4-unicast',
+  'no bgp network import-check',
+])
 
 const phases = {
   vniGoes: 0,

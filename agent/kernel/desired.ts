@@ -14,8 +14,6 @@ import { routerSysctls } from './sysctls.ts'
 const MAIN_TABLE = 254
 /** Distance 255 in the top byte, as zebra reads it: last of all, so any other default route wins. */
 const LAST_RESORT_METRIC = 4278198272
-/** What the kernel gives an IPv6 route that names none. */
-const IPV6_METRIC = 1024
 
 /** The plan's router as the kernel should have it; empty when the plan has none. */
 export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObject[] {
@@ -26,9 +24,7 @@ export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObj
     ...underlay(router, facts),
     ...vrfs.flatMap((vrf) => vrfObjects(vrf, router, facts)),
     ...segments.flatMap((segment) => segmentObjects(segment, router, facts)),
-    ...(passthrough === undefined
-      ? []
-      : session(passthrough, PASSTHROUGH_ENDS, underlayMTU(router, facts), { table: MAIN_TABLE })),
+    ...(passthrough === undefined ? [] : session(passthrough, PASSTHROUGH_ENDS, underlayMTU(router, facts))),
   ])
 }
 
@@ -95,36 +91,16 @@ function vrfObjects(vrf: VrfPlan, router: RouterPlan, facts: MachineFacts): Kern
           mac: router.routerMAC,
           suppressARP: true,
         })),
-    ...(hostSession === undefined || l3vni === undefined
-      ? []
-      : session(hostSession, vethNames(l3vni.vni), mtu, { table, master: name })),
+    ...(hostSession === undefined || l3vni === undefined ? [] : session(hostSession, vethNames(l3vni.vni), mtu, name)),
   ]
 }
 
-/** A veth with a BGP session on it. The route to the host's own address is what BGP announces it by. */
-function session(
-  plan: HostSessionPlan,
-  ends: Ends,
-  mtu: number,
-  vrf: { table: number; master?: string },
-): KernelObject[] {
-  const { master, table } = vrf
+/** A veth with a BGP session on it. */
+function session(plan: HostSessionPlan, ends: Ends, mtu: number, master?: string): KernelObject[] {
   return [
     ...veth(plan, ends, mtu, master === undefined ? {} : { master }, {}),
     ...plan.routerAddresses.map((own) => address('router', ends.router, own, plan)),
     ...plan.hostAddresses.map((own) => address('host', ends.host, own, plan)),
-    ...plan.hostAddresses.map((own): RouteObject => {
-      const [host = own] = own.split('/')
-      return {
-        type: 'route',
-        namespace: 'router',
-        table,
-        destination: isIPv6(host) ? `${host}/128` : `${host}/32`,
-        metric: isIPv6(host) ? IPV6_METRIC : 0,
-        target: { type: 'link', link: ends.router },
-        for: plan.for,
-      }
-    }),
   ]
 }
 
