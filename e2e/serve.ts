@@ -25,7 +25,7 @@ on() { local name=$1; shift; nsenter --net="/run/netns/$name" "$@"; }
 nodeleaf() { local node=$1; shift; nsenter --net="/run/netns/$node" /nodeleaf/bin/nodeleaf "$@" --run-dir "/tmp/lab/$node/run"; }
 echo 'The fabric runs. Try:  ip netns   on hostred ip route   vtysh -N leaf -c "show bgp summary"'
 [ ! -d /tmp/lab/node1/run ] || echo '                      nodeleaf node1 status   vtysh -N router-node1 -c "show evpn vni"'
-echo ready >"$READY"; sync "$READY"; unset READY
+[ -z "$READY" ] || { echo ready >"$READY"; sync "$READY"; unset READY; }
 `
 
 async function main(words: readonly string[]): Promise<never> {
