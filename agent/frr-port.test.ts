@@ -17,6 +17,7 @@ function plan(vtep: string): NodePlan {
     asn: 64514,
     routerID: '10.0.0.1',
     vteps: [vtep],
+    vtepPools: [],
     routerMAC: '02:6e:00:00:00:01',
     interfaces: [],
     neighbors: [],

@@ -1,5 +1,6 @@
 /** What FRR's configuration is to be: pure, and exactly as FRR 10.3 prints it back. */
-import { fabricDefinitions, fabricInstance } from './fabric.ts'
+import { fabricInstance } from './fabric.ts'
+import { fabricDefinitions } from './fabric-policy.ts'
 import { hostSession, isInternal } from './host-session.ts'
 import { bfdProfiles } from './session.ts'
 import { block, root } from './tree.ts'
@@ -11,14 +12,8 @@ import type { NodePlan } from '../../api/plan/node-plan.ts'
 export function desired(plan: NodePlan): Block {
   const { router } = plan
   if (router === undefined) return root([])
-  const passthrough =
-    plan.passthrough &&
-    hostSession(
-      plan.passthrough,
-      'default',
-      router.asn,
-      router.vteps.map((vtep) => `${vtep}/${vtep.includes(':') ? 128 : 32}`),
-    )
+  // In the default VRF a host could draw the tunnels of every node to itself.
+  const passthrough = plan.passthrough && hostSession(plan.passthrough, 'default', router.asn, router.vtepPools)
   const instances = plan.vrfs.flatMap(
     (vrf) =>
       vrfInstance(

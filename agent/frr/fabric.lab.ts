@@ -16,6 +16,8 @@ const names = ['lab-tor', 'lab-pe1', 'lab-pe2', 'lab-h1', 'lab-h2'] as const
 type Name = (typeof names)[number]
 
 const run = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'utf8' })
+/** In the VTEPs' pool: all of it, another node's, a part that nobody has. */
+const stolen = ['100.65.0.0/24', '100.65.0.1/32', '100.65.0.128/25']
 const speakers = new Map<Name, { managed: ManagedFrr; frr: Frr }>()
 
 test.before(async () => {
@@ -41,7 +43,8 @@ test.before(async () => {
       ${host(i, 'pe-pt', 'host-pt', 30)}
       ${pe} route add 192.169.30.${i + 1}/32 dev pe-pt
       ip -n lab-h${i} addr add 10.1.${i}.1/32 dev lo; ip -n lab-h${i} addr add fd00:1:${i}::1/128 dev lo
-      ip -n lab-h${i} addr add 10.9.${i}.1/32 dev lo`)
+      ip -n lab-h${i} addr add 10.9.${i}.1/32 dev lo
+      for prefix in ${stolen.join(' ')}; do ip -n lab-h${i} route add blackhole $prefix; done`)
   }
   await Promise.all(
     names.map(async (name) => {
@@ -122,6 +125,7 @@ function nodePlan(i: number, more: Partial<HostSessionPlan>, passthrough = false
       asn: 64514,
       routerID: `100.65.0.${i}`,
       vteps: [`100.65.0.${i}`],
+      vtepPools: ['100.65.0.0/24'],
       routerMAC: `02:6e:64:41:00:0${i}`,
       interfaces: ['eth1'],
       neighbors: [
@@ -229,7 +233,16 @@ test.serial('iBGP hosts learn each other over the fabric, with next hops that th
 test.serial('passthrough hosts learn each other without encapsulation, and cannot take the VTEP', async (t) => {
   for (const i of [1, 2]) {
     await configure(`lab-pe${i}` as Name, desired(nodePlan(i, {}, true)))
-    await configure(`lab-h${i}` as Name, parse(hostText(i, 64515, 64514, 30, [`10.9.${i}.1/32`])))
+    await configure(
+      `lab-h${i}` as Name,
+      parse(hostText(i, 64515, 64514, 30, [`10.9.${i}.1/32`, ...(i === 2 ? stolen : [])])),
+    )
   }
   await reaches(t, 'lab-h1', '10.9.1.1', '10.9.2.1')
+  const sent = run('vtysh -N lab-h2 -c "show bgp ipv4 unicast neighbors 192.169.30.1 advertised-routes json"')
+  t.regex(sent, /"100\.65\.0\.128\/25"/, 'the host sends them')
+  const fabric = run('ip -n lab-tor route show')
+  t.regex(fabric, /^10\.9\.2\.1 .*via 192\.168\.12\.11 /m)
+  t.regex(fabric, /^100\.65\.0\.1 .*via 192\.168\.11\.11 /m, 'the VTEP of the other node stays there')
+  t.notRegex(fabric, /^100\.65\.0\.(0\/24|128\/25)/m)
 })

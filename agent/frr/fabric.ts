@@ -1,34 +1,17 @@
 /** The default BGP instance: sessions with the fabric, EVPN for the node's VNIs, and the passthrough session. */
 import { parseAddress } from '../../api/address/prefix.ts'
+import { fabricPolicyLines } from './fabric-policy.ts'
 import { instanceLines, pathLines } from './instance.ts'
 import { sessionLines } from './session.ts'
 import { segmentBlocks } from './segment.ts'
 import { block, leaf } from './tree.ts'
 import type { Block } from './tree.ts'
+import type { Stripped } from './fabric-policy.ts'
 import type { HostSessionConfig } from './host-session.ts'
 import type { AddressFamily, NeighborPlan, ResourceRef, RouterPlan, SegmentPlan } from '../../api/plan/node-plan.ts'
 
 const familyWords = { IPv4Unicast: 'ipv4 unicast', IPv6Unicast: 'ipv6 unicast', L2VPNEVPN: 'l2vpn evpn' } as const
 const families = ['IPv4Unicast', 'IPv6Unicast', 'L2VPNEVPN'] as const
-
-/**
- * A route that went from one node to another over an eBGP fabric has the nodes' own AS number in its path. An iBGP host
- * would drop it as a loop (RFC 4271 9.1.2), and on the way to an iBGP peer FRR cannot change the path any more
- * (bgpd/bgp_routemap.c, route_set_aspath_exclude): it is taken out as the route comes in.
- */
-export interface Stripped {
-  readonly evpn: boolean
-  readonly unicast: boolean
-}
-
-const stripMap = 'nodeleaf-fabric-in'
-
-/** The route map that takes the AS number out, where a host session needs it. */
-export function fabricDefinitions(router: RouterPlan, stripped: Stripped): Block[] {
-  if (!stripped.evpn && !stripped.unicast) return []
-  const body = [leaf(`set as-path exclude ${router.asn}`, router.for)]
-  return [block(`route-map ${stripMap} permit 10`, body, router.for)]
-}
 
 /** `router bgp ASN`. EVPN is always on, VNIs or not: the first VNI must not change what the sessions have negotiated. */
 export function fabricInstance(
@@ -94,10 +77,6 @@ function needsExtendedNextHop({ peer, families: spoken }: NeighborPlan): boolean
   return (peer.type === 'address' ? peer.address : peer.prefix).includes(':')
 }
 
-function isExternal({ remoteAS }: NeighborPlan, router: RouterPlan): boolean {
-  return remoteAS !== 'internal' && remoteAS !== router.asn
-}
-
 function familyLines(
   family: AddressFamily,
   router: RouterPlan,
@@ -107,14 +86,13 @@ function familyLines(
 ): Block[] {
   const ref = router.for
   const neighbors = router.neighbors.filter((neighbor) => neighbor.families.includes(family))
-  const strips = family === 'L2VPNEVPN' ? stripped.evpn : stripped.unicast
   const own = neighbors.flatMap((neighbor) => {
-    const name = `neighbor ${neighborName(neighbor)}`
+    const name = neighborName(neighbor)
     return [
-      `${name} activate`,
-      ...(neighbor.routeReflectorClient ? [`${name} route-reflector-client`] : []),
-      ...(neighbor.allowASIn ? [`${name} allowas-in`] : []),
-      ...(strips && isExternal(neighbor, router) ? [`${name} route-map ${stripMap} in`] : []),
+      `neighbor ${name} activate`,
+      ...(neighbor.routeReflectorClient ? [`neighbor ${name} route-reflector-client`] : []),
+      ...(neighbor.allowASIn ? [`neighbor ${name} allowas-in`] : []),
+      ...fabricPolicyLines(neighbor, name, family, router, stripped),
     ]
   })
   if (family === 'L2VPNEVPN') {

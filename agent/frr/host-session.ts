@@ -19,7 +19,7 @@ export interface HostSessionConfig {
 /**
  * @param place the VRF's name, or `default`.
  * @param asn that of the BGP instance; a session with another one shows that to the host.
- * @param refuse prefixes that the host may not announce.
+ * @param refuse prefixes that the host may announce no part of.
  */
 export function hostSession(
   session: HostSessionPlan,

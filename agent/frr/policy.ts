@@ -1,5 +1,5 @@
 /** What a host may announce and what it is told: a prefix list and a route map per direction and family. */
-import { formatPrefix, networkOf, parsePrefix } from '../../api/address/prefix.ts'
+import { bitsOf, formatPrefix, networkOf, parsePrefix } from '../../api/address/prefix.ts'
 import { block, leaf } from './tree.ts'
 import type { Block } from './tree.ts'
 import type { Family } from '../../api/address/prefix.ts'
@@ -18,7 +18,7 @@ export interface Policy {
  * a changed `neighbor X prefix-list` only to new ones.
  *
  * @param place the VRF's name, `default` for passthrough: part of the names.
- * @param refuse prefixes that the host may never announce, whatever its policy says: the router's own VTEPs.
+ * @param refuse prefixes that the host may announce no part of, whatever its policy says: where VTEPs live.
  */
 export function policyOf(
   session: HostSessionPlan,
@@ -50,7 +50,13 @@ function definition(name: string, family: Family, entries: readonly string[], re
 }
 
 function fromHostEntries(session: HostSessionPlan, family: Family, refuse: readonly string[]): string[] {
-  const refused = refuse.flatMap((prefix) => (parsePrefix(prefix)?.family === family ? [`deny ${prefix}`] : []))
+  const refused = refuse.flatMap((text) => {
+    const prefix = parsePrefix(text)
+    if (prefix?.family !== family) return []
+    // FRR wants a range to be one: `10.0.0.1/32 le 32` is refused.
+    const range = prefix.length === bitsOf(family) ? '' : ` le ${bitsOf(family)}`
+    return [`deny ${formatPrefix(networkOf(prefix))}${range}`]
+  })
   const defaultRoute = session.allowDefault ? [] : [`deny ${everything[family]}`]
   const before = [...defaultRoute, ...refused]
   const wanted = listed(session.fromHost, family)

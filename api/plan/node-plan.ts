@@ -29,6 +29,8 @@ export interface RouterPlan {
   readonly routerID: string
   /** Addresses without a prefix length, at most one a family; the first is the source of the VXLAN tunnels. */
   readonly vteps: readonly string[]
+  /** Where the VTEP addresses of all nodes come from: nobody but nodes may announce anything in there. */
+  readonly vtepPools: readonly string[]
   /** The router's MAC in type-5 and symmetric IRB type-2 routes; one a node, derived from the VTEP. */
   readonly routerMAC: string
   /** Names of the NICs that move into the router. */

@@ -155,6 +155,7 @@ test('addresses are in canonical text, IPv4 first', (t) => {
   )
   const { router, segments } = planned(given).plan
   t.deepEqual(router?.vteps, ['fd00:65::1', '100.65.0.1'])
+  t.deepEqual(router?.vtepPools, ['100.65.0.0/24', 'fd00:65::/64'])
   t.is(router?.routerID, '100.65.0.1')
   t.deepEqual(router?.neighbors[0]?.peer, { type: 'address', address: 'fd00:10::1' })
   t.deepEqual(router?.neighbors[0]?.families, ['IPv4Unicast', 'IPv6Unicast', 'L2VPNEVPN'])

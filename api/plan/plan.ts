@@ -4,7 +4,7 @@
  * First the rules of the fabric decide which objects stand, then those of the node; what is left is laid out with the
  * node's numbers. Whatever is refused takes nothing else with it.
  */
-import { contains, formatPrefix, parseAddress, parsePrefix } from '../address/prefix.ts'
+import { contains, formatPrefix, networkOf, parseAddress, parsePrefix } from '../address/prefix.ts'
 import type { AnyResource, ObjectRef } from '../kinds/kinds.ts'
 import type { L2VNI } from '../kinds/l2vni.ts'
 import type { L3Passthrough } from '../kinds/l3passthrough.ts'
@@ -127,6 +127,7 @@ function routerPlan(draft: Draft, underlay: Underlay): RouterPlan | undefined {
     asn: spec.asn,
     routerID,
     vteps,
+    vtepPools: pools.map(({ cidr }) => canonicalPool(cidr)).sort(ipv4First),
     routerMAC: routerMAC(vteps[0] ?? routerID),
     interfaces: spec.interfaces.map((each) => each.name).sort(),
     ...(spec.mtu === undefined ? {} : { mtu: spec.mtu }),
@@ -312,6 +313,11 @@ function waits(
 
 function refOf(resource: Underlay | Overlay): ResourceRef {
   return { kind: resource.kind, name: resource.metadata.name }
+}
+
+function canonicalPool(text: string): string {
+  const prefix = parsePrefix(text)
+  return prefix ? formatPrefix(networkOf(prefix)) : text
 }
 
 function canonicalGateway(text: string): string {

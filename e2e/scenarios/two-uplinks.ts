@@ -49,6 +49,19 @@ export const scenario: Scenario = {
     await reaches(node1, [far4, '10.10.0.2'], { from: own4 })
     await reaches(node1, [far6, 'fd00:a::2'], { from: own6 })
 
+    t.step('no ToR is told by a node what the other ToR said')
+    for (const tor of ['tor1', 'tor2']) {
+      for (const family of ['ipv4 unicast', 'ipv6 unicast', 'l2vpn evpn']) {
+        const paths = pathsFromNodes(await lab.router(tor).bgp(`show bgp ${family} json`))
+        if (family !== 'ipv6 unicast') assert.ok(paths.length > 0, `${tor} has ${family} routes of the nodes`)
+        assert.deepEqual(
+          [...new Set(paths)].toSorted(),
+          [...new Set(paths.filter(isOwn))].toSorted(),
+          `${tor} ${family}`,
+        )
+      }
+    }
+
     const flows = () =>
       [
         ['node1 to hostred', node1.pinger('10.10.0.2', { from: own4 })],
@@ -83,6 +96,21 @@ export const scenario: Scenario = {
       assert.ok(gapMs <= MOST_MS, `${name}: ${gapMs} ms without an answer`)
     }
   },
+}
+
+/** AS paths of all routes, valid or not, that start at a node. */
+function pathsFromNodes(answer: unknown): string[] {
+  const found: string[] = []
+  JSON.stringify(answer, (key, value: unknown) => {
+    if (key === 'path' && typeof value === 'string' && value.startsWith('64514')) found.push(value)
+    return value
+  })
+  return found
+}
+
+/** A node's own routes, and those of its host. */
+function isOwn(path: string): boolean {
+  return path === '64514' || path === '64514 64515'
 }
 
 async function leads(frr: Frr, prefix: string, hops: readonly string[]): Promise<void> {

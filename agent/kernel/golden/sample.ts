@@ -6,6 +6,7 @@ export const router: RouterPlan = {
   asn: 64514,
   routerID: '100.65.0.1',
   vteps: ['100.65.0.1'],
+  vtepPools: ['100.65.0.0/24'],
   routerMAC: '02:6e:64:41:00:01',
   interfaces: ['eth1'],
   neighbors: [],
