@@ -75,6 +75,12 @@ export const l2vni = defineKind({
           remedy: 'choose a name that is not br-hs- and a number, or leave the name out with autoCreate: true',
           fieldPath: '.hostMaster.name',
         },
+        {
+          rule: "!has(self.routeTargets) || !has(self.routeTargets.import) || self.routeTargets.import.all(target, !target.startsWith('*:'))",
+          message: 'a MAC-VRF imports no `*:NN`: FRR takes it for IP-VRFs only',
+          remedy: 'name the ASN, such as 64514:110, or leave the list out: automatic targets match across ASNs',
+          fieldPath: '.routeTargets.import',
+        },
       ),
     ),
   status,

@@ -54,7 +54,7 @@ const routeTargets = z
       .max(32)
       .default([])
       .meta({ 'x-kubernetes-list-type': 'set' })
-      .describe('Imported; `*:NN` matches any ASN.'),
+      .describe('Imported; on an L3VNI `*:NN` matches any ASN.'),
     export: z
       .array(exportTarget)
       .max(32)
