@@ -76,22 +76,23 @@ export class FrrSupply {
     if (this.#managed !== undefined && this.#frr !== undefined) this.#managed.save(await this.#frr.running())
   }
 
-  /** Stops a managed FRR; takes nodeleaf's configuration out of an external one, when it answers. */
+  /**
+   * Takes nodeleaf's configuration out of FRR when it answers, and stops a managed one. The configuration goes first:
+   * neighbours of an FRR that just ends keep its routes for a graceful restart that never comes (RFC 4724, section 4.2),
+   * those that are taken out are told that it is for good (RFC 8538, section 4, "hard reset").
+   */
   async giveBack(): Promise<void> {
-    if (this.#managed !== undefined) {
-      await this.#managed.stop()
-      return
-    }
     const ended = new AbortController()
     try {
       const frr = await this.#connect(ended.signal)
       await frr.apply(diff(root([]), await frr.running(), frr.ownership))
       frr.close()
     } catch (error) {
-      this.#log.warn('FRR keeps its configuration: it does not answer', { error })
+      if (this.#managed === undefined) this.#log.warn('FRR keeps its configuration: it does not answer', { error })
     } finally {
       ended.abort()
     }
+    await this.#managed?.stop()
   }
 
   async #start(signal: AbortSignal): Promise<void> {
