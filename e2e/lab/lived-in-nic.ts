@@ -29,7 +29,8 @@ export async function liveIn(node: LabNode): Promise<() => Promise<void>> {
       'route del 10.95.0.0/16 table 95',
       'route del fd00:96::/48',
       'addr del 10.97.0.1 peer 10.97.0.2/32 dev eth1',
-      ...[...ADDRESSES, '10.98.0.1/24'].map((address) => `addr del ${address} dev eth1`),
+      // Secondary addresses go with their primary one.
+      ...[...ADDRESSES, '10.98.0.1/24'].toReversed().map((address) => `addr del ${address} dev eth1`),
       `link set eth1 mtu ${nic.mtu} txqueuelen ${nic.txqlen}`,
     )
   }

@@ -44,7 +44,10 @@ export async function namespaceIsAgain(name: string, before: Snapshot): Promise<
   )
 }
 
-/** Each line with the blocks it is in: FRR lists VRFs and instances in the order of their making. */
+/**
+ * Each line with the blocks it is in: FRR lists VRFs and instances in the order of their making. A `vrf X` without a
+ * line in it is not configuration: mgmtd goes on listing every VRF that ever had one (lib/vrf.c, lib_vrf_destroy).
+ */
 export async function frrConfiguration(node: LabNode): Promise<string[]> {
   const daemons = ['mgmtd', 'zebra', 'bgpd', 'bfdd', 'staticd'] as const
   const texts = await Promise.all(daemons.map((daemon) => ask(node.routerFrr.socket(daemon), 'show running-config')))
@@ -59,7 +62,7 @@ function inContext(text: string): string[] {
     const depth = line.length - line.trimStart().length
     blocks.length = Math.min(blocks.length, depth)
     blocks.push(word)
-    return [blocks.join(' / ')]
+    return depth === 0 && word.startsWith('vrf ') ? [] : [blocks.join(' / ')]
   })
 }
 

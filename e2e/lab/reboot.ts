@@ -1,6 +1,7 @@
 /** A node's reboot, as far as networking goes: everything that is not on its disk is gone, NICs are as the host makes them. */
 import { rm } from 'node:fs/promises'
 import { attempt, run } from './command.ts'
+import { eventually } from './eventually.ts'
 import { endProcesses } from './fabric.ts'
 import type { Lab } from './lab.ts'
 import type { LabNode } from './node.ts'
@@ -30,6 +31,12 @@ export async function reboot(lab: Lab, node: LabNode): Promise<void> {
   await rm(`/run/frr/${node.name}`, { recursive: true, force: true })
   await rm(node.agent.runDir, { recursive: true, force: true })
   const own = lab.topology.nodes.find(({ name }) => name === node.name)
+  // A reboot takes long enough for the ToR to see its link go.
+  await node.ip(...nics.map((nic) => `link set ${nic} down`))
+  await eventually(`the ToRs have no route to ${node.name}`, async () => {
+    const routes = await Promise.all(['tor1', 'tor2'].map((tor) => lab.router(tor).zebra('show ip route bgp json')))
+    return !JSON.stringify(routes).includes(`100.65.0.${node.name.slice(-1)}`)
+  })
   await node.ip(...nics.map((nic) => `link set ${nic} up`))
   const exec = (own?.exec ?? []).filter((command) => command.startsWith('ip ')).map((command) => command.slice(3))
   await node.attempt(['ip', '-force', '-batch', '-'], { input: exec.join('\n') })
