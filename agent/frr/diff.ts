@@ -3,7 +3,7 @@
  */
 import { ownership } from './daemons.ts'
 import { blockRemovalOf, makesNeighbor, neighborOf, placeOf, removalOf } from './grammar.ts'
-import { phaseOf } from './order.ts'
+import { phaseOf, SHUTDOWN } from './order.ts'
 import { lines } from './text.ts'
 import { closingOf } from './tree.ts'
 import type { Ownership } from './daemons.ts'
@@ -37,6 +37,7 @@ export function diff(want: Block, have: Block, owner: Ownership = ownership): re
   const around = (context: readonly string[]) => resources.get(context.join('\n')) ?? headFor(want, context)
 
   for (const { context, block } of gone) {
+    if (hasSessions(block)) add([...context, block.line], SHUTDOWN, [`no ${SHUTDOWN}`], around(context))
     const removal = blockRemovalOf(block.line) ?? removalOf(block.line)
     add(context, removal, script(block, context), around(context))
   }
@@ -65,6 +66,14 @@ export function diff(want: Block, have: Block, owner: Ownership = ownership): re
     .toSorted((a, b) => a.phase - b.phase)
     .map(({ command }) => command)
 }
+
+/**
+ * With graceful restart on, `no router bgp` just closes its connections, and the neighbours keep our routes for a
+ * restart that never comes (RFC 4724 section 4.2). This tells them that it is for good: a NOTIFICATION that is a hard
+ * reset (RFC 8538; bgpd/bgp_packet.c, bgp_notify_send_hard_reset).
+ */
+const hasSessions = ({ line, body }: Block): boolean =>
+  line.startsWith('router bgp ') && body.some((child) => neighborOf(child.line) !== undefined)
 
 const keyOf = ({ context, block }: Statement): string => [...context, placeOf(block.line)].join('\n')
 

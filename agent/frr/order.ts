@@ -1,6 +1,9 @@
 /** When a command is entered: lower phases first. The order is FRR's demand, the reasons stand at each phase. */
 import type { Command } from './tree.ts'
 
+/** Entered in a BGP instance that goes next. */
+export const SHUTDOWN = 'bgp shutdown'
+
 export function phaseOf({ context, line }: Command): number {
   const outermost = context[0] ?? line.replace(/^no /, '')
   const removal = removes(context, line)
@@ -23,7 +26,8 @@ export function phaseOf({ context, line }: Command): number {
 
 function routerPhase(context: readonly string[], line: string, removal: boolean): number {
   const inVrf = / vrf \S+$/.test(context[0] ?? line)
-  if (removal && context.length === 0) return inVrf ? phases.vrfInstanceGoes : phases.instanceGoes
+  if ((removal && context.length === 0) || line === SHUTDOWN)
+    return inVrf ? phases.vrfInstanceGoes : phases.instanceGoes
   if (removal) return phases.lineGoes
   // Before this line bgpd does not hear of VNIs, so it makes no VRF instance with an ASN of its own choice.
   if (line === 'advertise-all-vni') return phases.vnisHeard

@@ -36,7 +36,8 @@ function opened(body: readonly Block[], line: string): readonly Block[] {
 
 function one(body: readonly Block[], line: string): readonly Block[] {
   const goes = (block: Block) => removalOf(block.line) === line || blockRemovalOf(block.line) === line
-  if (body.some(goes)) return body.filter((block) => !goes(block))
+  // Not shown when it is off.
+  if (body.some(goes) || line === 'no bgp shutdown') return body.filter((block) => !goes(block))
   return [...body.filter((block) => placeOf(block.line) !== placeOf(line)), { line, body: [] }]
 }
 
