@@ -19,6 +19,8 @@ export function satisfied(want: KernelObject, have: KernelObject): boolean {
       return have.type === 'route' && isDeepStrictEqual(want.target, have.target)
     case 'sysctl':
       return have.type === 'sysctl' && want.value === have.value
+    case 'rule':
+      return have.type === 'rule' && want.priority === have.priority
   }
 }
 

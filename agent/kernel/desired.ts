@@ -4,6 +4,7 @@
  * Pure. The objects come in an order a reader can follow; `diff` makes the order of work.
  */
 import type { HostSessionPlan, NodePlan, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
+import { localRules } from './local-rule.ts'
 import { overlayMTU, underlayMTU } from './mtu.ts'
 import { PASSTHROUGH_ENDS, vethNames, VTEP_LINK, type Ends } from './names.ts'
 import type { AddressObject, KernelObject, LinkObject, MachineFacts, RouteObject } from './objects.ts'
@@ -21,6 +22,7 @@ export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObj
   if (router === undefined) return []
   return merged([
     ...routerSysctls(router.for),
+    ...localRules(router.for),
     ...underlay(router, facts),
     ...vrfs.flatMap((vrf) => vrfObjects(vrf, router, facts)),
     ...segments.flatMap((segment) => segmentObjects(segment, router, facts)),

@@ -5,7 +5,7 @@ import { desired } from './desired.ts'
 import { diff } from './diff.ts'
 import { plan, router, passthrough, vrf, web, whole } from './golden/sample.ts'
 import { SimulatedKernel } from './golden/simulated.ts'
-import { keyOf, linkKey, linksOf, type KernelObject, type LinkObject } from './objects.ts'
+import { isSetting, keyOf, linkKey, linksOf, type KernelObject, type LinkObject } from './objects.ts'
 
 const FACTS = {
   nics: {
@@ -96,7 +96,7 @@ const plans: fc.Arbitrary<NodePlan> = vrfs.chain((some) =>
 /** Which objects there are; how they are is the second difference's business. */
 function shown(objects: readonly KernelObject[]): string[] {
   return objects
-    .filter((object) => object.type !== 'sysctl' && !(object.type === 'link' && object.kind === 'loopback'))
+    .filter((object) => !isSetting(object) && !(object.type === 'link' && object.kind === 'loopback'))
     .map(keyOf)
     .toSorted()
 }
@@ -150,7 +150,7 @@ function consistent(objects: readonly KernelObject[]): KernelObject[] {
     .filter(
       (object, _, all) =>
         object.type === 'link' ||
-        object.type === 'sysctl' ||
+        isSetting(object) ||
         linksOf(object).every((name) => all.some((link) => keyOf(link) === linkKey(object.namespace, name))),
     )
 }
@@ -163,9 +163,10 @@ test('links are made down before FRR is told, raised after it, and deleted when 
   const before = texts('create')
   t.true(before.indexOf('create vrf red in router') < before.indexOf('create bridge br100 in router'))
   t.true(before.indexOf('create bridge br100 in router') < before.indexOf('create vxlan vx100 in router'))
-  t.true(before.includes('create route 0.0.0.0/0 table 10100 in router'))
   t.true(before.every((text) => !/veth|raise (vrf|vxlan|bridge)/.test(text)))
   const after = texts('raise')
+  t.true(after.indexOf('create route 0.0.0.0/0 table 10100 in router') < after.indexOf('raise vrf red in router'))
+  t.false(before.includes('create route 0.0.0.0/0 table 10100 in router'), 'zebra must know the VRF before its routes')
   t.true(after.indexOf('raise vxlan vx100 in router') < after.indexOf('create veth pe-100 in router'))
   t.deepEqual(texts('remove'), [])
   const away = diff([], new SimulatedKernel(desired(whole, FACTS)).observed)

@@ -8,11 +8,11 @@
  */
 import { changedFields, satisfied } from './change.ts'
 import type { KernelObject, LinkObject, Stage } from './objects.ts'
-import { isEarly, linkKey, linksOf } from './objects.ts'
+import { isEarly, isSetting, linkKey, linksOf } from './objects.ts'
 import type { Observed } from './observed.ts'
 import type { Operation, Refusal } from './operation.ts'
 import { describe } from './operation.ts'
-import { Surviving } from './surviving.ts'
+import { isClosing, Surviving } from './surviving.ts'
 
 export function diff(want: readonly KernelObject[], have: Observed): readonly Operation[] {
   const surviving = new Surviving(want, have)
@@ -43,9 +43,11 @@ export function diff(want: readonly KernelObject[], have: Observed): readonly Op
 /** Smaller comes first within a stage. */
 const RANK = {
   free: 0,
-  sysctl: 1,
+  setting: 1,
   deleteRoute: 2,
   deleteAddress: 3,
+  /** Before the VRF and what is in it is raised. */
+  close: 4,
   /** Making and changing; a link's master precedes it. */
   link: { loopback: 10, dummy: 11, vrf: 12, bridge: 13, vxlan: 14, veth: 24, nic: 16 },
   raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, veth: 25, nic: 25 },
@@ -58,11 +60,12 @@ function rankOf(operation: Operation): number {
   const { object } = operation
   switch (object.type) {
     case 'sysctl':
-      return RANK.sysctl
+    case 'rule':
+      return RANK.setting
     case 'address':
       return RANK.address
     case 'route':
-      return RANK.route
+      return isClosing(object) ? RANK.close : RANK.route
     case 'link':
       // The host's end follows the one that makes the pair.
       if (operation.do === 'raise') return RANK.raise[object.kind]
@@ -95,8 +98,8 @@ function linkOperations(link: LinkObject, surviving: Surviving): Operation[] {
 function otherOperations(object: Exclude<KernelObject, LinkObject>, surviving: Surviving): Operation[] {
   const have = surviving.other(object)
   if (have !== undefined && satisfied(object, have)) return []
-  if (object.type === 'sysctl') {
-    if (have === undefined && object.optional) return []
+  if (isSetting(object)) {
+    if (have === undefined && object.type === 'sysctl' && object.optional) return []
     return [toDo('change', object, 'create', [], have === undefined ? {} : { was: have })]
   }
   const stage = surviving.stageOf(object)

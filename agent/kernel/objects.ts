@@ -96,7 +96,22 @@ export interface SysctlObject extends Owned {
   readonly optional: boolean
 }
 
-export type KernelObject = LinkObject | AddressObject | RouteObject | SysctlObject
+/** Where the lookup of the namespace's own addresses stands among the routing rules; the kernel's own place is 0. */
+export interface LocalRuleObject extends Owned {
+  readonly type: 'rule'
+  readonly namespace: Namespace
+  readonly family: 4 | 6
+  readonly priority: number
+}
+
+/** What is always there and only set, never made or deleted. */
+export type Setting = SysctlObject | LocalRuleObject
+
+export type KernelObject = LinkObject | AddressObject | RouteObject | Setting
+
+export function isSetting(object: KernelObject): object is Setting {
+  return object.type === 'sysctl' || object.type === 'rule'
+}
 
 /** A NIC as it was before it moved into the router. */
 export interface NicFacts {
@@ -132,6 +147,8 @@ export function keyOf(object: KernelObject): string {
       return `${type} ${namespace} ${object.table} ${object.destination} ${object.metric}`
     case 'sysctl':
       return `${type} ${namespace} ${object.path}`
+    case 'rule':
+      return `${type} ${namespace} local ${object.family}`
   }
 }
 
@@ -152,6 +169,6 @@ export function isEarly(link: Pick<LinkObject, 'kind' | 'namespace'>): boolean {
 /** Names of the links an object hangs on. */
 export function linksOf(object: Exclude<KernelObject, LinkObject>): string[] {
   if (object.type === 'address') return [object.link]
-  if (object.type === 'sysctl' || object.target.type === 'unreachable') return []
+  if (isSetting(object) || object.target.type === 'unreachable') return []
   return object.target.link === undefined ? [] : [object.target.link]
 }

@@ -2,8 +2,10 @@
 import type { ResourceRef } from '../../api/plan/node-plan.ts'
 import { listAddresses, type Address } from './netlink/address.ts'
 import { listLinks, type Link } from './netlink/link.ts'
+import { listRules } from './netlink/rule.ts'
 import { netnsId } from './netlink/netns.ts'
 import { listRoutes, type Route } from './netlink/route.ts'
+import { observedLocalRules } from './local-rule.ts'
 import type { Namespaces } from './namespaces.ts'
 import { VTEP_LINK } from './names.ts'
 import type { NicRecord } from './nic/record.ts'
@@ -34,6 +36,7 @@ export function observe(namespaces: Namespaces, records: ReadonlyMap<string, Nic
   )
   for (const side of [sides.router, sides.host]) objects.push(...addressObjects(side, marked))
   objects.push(...routeObjects(namespaces, sides.router))
+  objects.push(...observedLocalRules(listRules(namespaces.netlink('router')), NOBODY))
   const sysctls = routerSysctls(NOBODY)
   const values = namespaces.readSysctls(
     'router',

@@ -53,5 +53,7 @@ export function describe(what: Operation['do'], object: KernelObject): string {
       return `${what} route ${object.destination} table ${object.table} in ${namespace}`
     case 'sysctl':
       return `set ${object.path} = ${object.value} in ${namespace}`
+    case 'rule':
+      return `look up IPv${object.family} addresses of the ${namespace} itself at priority ${object.priority}`
   }
 }

@@ -7,7 +7,7 @@
  */
 import { mustBeRemade } from './change.ts'
 import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject, Stage } from './objects.ts'
-import { isEarly, keyOf, linkKey, linksOf } from './objects.ts'
+import { isEarly, isSetting, keyOf, linkKey, linksOf } from './objects.ts'
 import type { ForeignLink, Observed } from './observed.ts'
 import type { Refusal } from './operation.ts'
 
@@ -95,7 +95,7 @@ export class Surviving {
         .flatMap((link) => (link.kind === 'veth' ? [keyOf(link), peerKey(link)] : [keyOf(link)])),
     )
     const left = [...this.#have.values()].filter((object) => {
-      if (object.type === 'sysctl' || this.#want.has(keyOf(object))) return false
+      if (isSetting(object) || this.#want.has(keyOf(object))) return false
       if (object.type !== 'link') {
         return !this.#isDragged(object) && !linksOf(object).some((link) => leaving.has(linkKey(object.namespace, link)))
       }
@@ -121,11 +121,17 @@ export class Surviving {
   /** A VRF's closing routes stay until it goes: until then they keep its packets in. */
   leavesWithVrf(route: RouteObject): boolean {
     const tables = this.#links(this.#want.values()).flatMap((link) => (link.kind === 'vrf' ? [link.table] : []))
-    return route.target.type === 'unreachable' && !tables.includes(route.table)
+    return isClosing(route) && !tables.includes(route.table)
   }
 
-  /** Before FRR for what lies on the underlay's links, and for the closing routes. */
+  /**
+   * Before FRR for what lies on the underlay's links. Not for the closing routes of a VRF: zebra reads links and routes on
+   * two ways, and a route that it meets before its VRF makes it keep the table twice. When the VRF goes it frees the
+   * table, and dies the next time it looks into the other (FRR < 10.4, 7395e399b1 "zebra: fix table heap-after-free
+   * crash"). Once FRR is configured, zebra knows the VRF; and until then the VRF is down.
+   */
   stageOf(object: AddressObject | RouteObject): Stage {
+    if (isClosing(object)) return 'raise'
     const early = linksOf(object).every((name) => {
       const link = this.#want.get(linkKey(object.namespace, name))
       return link?.type === 'link' && isEarly(link)
@@ -169,6 +175,11 @@ export class Surviving {
       `${link.name} is plugged in as soon as it is there`
     return { reason: 'MasterMissing', message, permanent: false }
   }
+}
+
+/** A VRF's unreachable default. */
+export function isClosing(object: KernelObject): boolean {
+  return object.type === 'route' && object.target.type === 'unreachable'
 }
 
 function peerKey(link: Extract<LinkObject, { kind: 'veth' }>): string {

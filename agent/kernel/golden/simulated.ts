@@ -4,7 +4,7 @@
  * addresses). It refuses what the kernel would refuse. Tests only.
  */
 import type { KernelObject, LinkObject } from '../objects.ts'
-import { keyOf, linkKey, linksOf } from '../objects.ts'
+import { isSetting, keyOf, linkKey, linksOf } from '../objects.ts'
 import type { Observed } from '../observed.ts'
 import type { Operation } from '../operation.ts'
 
@@ -31,7 +31,7 @@ export class SimulatedKernel {
     const { object } = operation
     const key = keyOf(object)
     if (operation.refused !== undefined) throw new Error(`${operation.text}: ${operation.refused.message}`)
-    if (object.type === 'sysctl') return this.#put(object)
+    if (isSetting(object)) return this.#put(object)
     if (object.type === 'link') return this.#doLink(operation, object)
     if (operation.do === 'delete') return void this.#delete(key)
     for (const link of linksOf(object)) this.#linkOf(operation, linkKey(object.namespace, link))
@@ -91,7 +91,7 @@ export class SimulatedKernel {
   /** Down and up again. */
   #cycle(link: LinkObject): void {
     for (const object of this.objects) {
-      if (object.type === 'link' || object.type === 'sysctl' || !linksOf(object).includes(link.name)) continue
+      if (object.type === 'link' || isSetting(object) || !linksOf(object).includes(link.name)) continue
       if (object.type === 'route' || object.address.startsWith('fe80:')) this.#objects.delete(keyOf(object))
     }
   }
