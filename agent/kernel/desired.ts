@@ -122,7 +122,9 @@ function segmentObjects(segment: SegmentPlan, router: RouterPlan, facts: Machine
   })
   const bridge = overlay.find((link) => link.kind === 'bridge')?.name ?? ''
   const port = { master: bridge, addrGenMode: 'none', bridgePort: { learning: true, neighSuppress: false } } as const
-  const plugged = hostMaster?.type === 'LinuxBridge' ? { master: hostMaster.name } : {}
+  // The host is no member of the segment: without a link-local address it neither speaks nor listens there.
+  const silent = { addrGenMode: 'none' } as const
+  const plugged = hostMaster?.type === 'LinuxBridge' ? { master: hostMaster.name, ...silent } : {}
   const linkLocal = gateways.some(isIPv6) ? [`${linkLocalOf(gatewayMAC)}/64`] : []
   return [
     ...overlay,
@@ -136,6 +138,7 @@ function segmentObjects(segment: SegmentPlan, router: RouterPlan, facts: Machine
             kind: 'bridge',
             name: hostMaster.name,
             mtu,
+            ...silent,
             up: true,
             for: segment.for,
           } as const,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { doesNotReach, hasEvpnRoutes, reaches, ready, typeTwo } from '../lab/checks.ts'
+import { doesNotReach, evpnRoutes, hasEvpnRoutes, reaches, ready, typeTwo } from '../lab/checks.ts'
 import { l2vni, l3vni, underlay } from '../lab/resources.ts'
 import { addWorkload } from '../lab/workload.ts'
 import type { Scenario } from '../scenario.ts'
@@ -29,6 +29,14 @@ export const scenario: Scenario = {
     await reaches(lab.ns('hostl2d'), ['10.30.0.11', 'fd00:30::11', '10.30.0.12', 'fd00:30::12'])
     await hasEvpnRoutes(leaf, [typeTwo(w1.mac)], '100.65.0.1')
     await hasEvpnRoutes(leaf, [typeTwo(w2.mac)], '100.65.0.2')
+
+    t.step('who is not plugged in is not in it: the nodes themselves')
+    const heard = [...(await evpnRoutes(leaf))].flatMap(([prefix, routes]) => {
+      const mac = /^\[2\]:\[0\]:\[48\]:\[(.*?)\]/.exec(prefix)?.[1]
+      const ours = routes.some(({ communities }) => communities.includes('RT:64514:300'))
+      return mac !== undefined && ours ? [mac] : []
+    })
+    assert.deepEqual([...new Set(heard)].sort(), [w1.mac, w2.mac].sort(), 'MACs that the nodes announce in VNI 300')
 
     t.step('the segment is in no VRF, and the router has no address in it')
     for (const node of lab.nodes) {

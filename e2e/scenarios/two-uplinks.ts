@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { established, nextHops, reaches, ready } from '../lab/checks.ts'
-import { eventually } from '../lab/eventually.ts'
+import { consistently, eventually } from '../lab/eventually.ts'
 import { l3vni, underlay } from '../lab/resources.ts'
 import { announcedBy, startFrrSpeaker } from '../lab/speaker.ts'
 import type { Frr } from '../lab/frr.ts'
@@ -77,6 +77,7 @@ export const scenario: Scenario = {
     await leads(lab.router('spine'), '100.65.0.1/32', ['10.0.1.3 eth2'])
     await reaches(hostred, [own4, own6, far4, far6])
     await reaches(node1, [far4, '10.10.0.2'], { from: own4 })
+    await consistently('traffic goes on', () => hostred.reaches(own4), { forMs: 3000 })
     for (const [name, pinger] of during) {
       const { sent, lost, gapMs } = await pinger.stop()
       t.note(`tor1 dies, ${name}: ${lost} of ${sent} packets lost, longest gap ${gapMs} ms`)
