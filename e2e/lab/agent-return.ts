@@ -65,7 +65,7 @@ export async function endAndReturn(lab: Lab, t: ScenarioLog, end: (node: LabNode
 
   t.step('the agent comes back')
   const begun = performance.now()
-  await node.agent.start()
+  await node.agent.start({ flags: ['--log-level', 'debug'] })
   await ready([node])
   t.note(`back and Ready after ${((performance.now() - begun) / 1000).toFixed(1)} s`)
   const { counters } = await node.agent.status()

@@ -7,7 +7,7 @@ import { watchSessions } from '../lab/session-watch.ts'
 import { addWorkload } from '../lab/workload.ts'
 import type { Scenario } from '../scenario.ts'
 
-const HOST = ['br-hs-500', 'br-hs-foo', 'host-500', 'theirs', 'user0']
+const HOST = ['br-hs-500', 'br-hs-foo', 'host-500', 'theirs', 'user0', 'user2']
 const ROUTER = ['theirs', 'br500', 'user1']
 const auto = { type: 'LinuxBridge', autoCreate: true } as const
 const PREFIXES = ['10.77.', '10.78.', 'fd00:77:']
@@ -22,7 +22,10 @@ export const scenario: Scenario = {
     t.step("a user's links in the host, with names that nodeleaf would like")
     await node.ip(
       'link add br-hs-500 type bridge',
-      'link add br-hs-foo type bridge',
+      // Its MAC is set and it has a port, so that it does not change when another port comes and goes.
+      'link add br-hs-foo address 02:00:00:00:77:01 type bridge',
+      'link add user2 type dummy',
+      'link set user2 master br-hs-foo up',
       'link add host-500 type dummy',
       'link add theirs type vrf table 7700',
       'link add user0 type dummy',
@@ -116,7 +119,7 @@ export const scenario: Scenario = {
 
     t.step("when the user's links go, the resources heal by themselves")
     await node.router.ip('link del br500', 'link del user1', 'link del theirs')
-    await node.ip('link del host-500', 'link del br-hs-500', 'link del br-hs-foo')
+    await node.ip('link del host-500', 'link del br-hs-500', 'link del br-hs-foo', 'link del user2')
     await ready([node], { timeoutMs: 20_000 })
     for (const name of ['br-hs-500', 'host-500', 'br-hs-foo']) {
       assert.match((await node.link(name))?.ifalias ?? '', /^nodeleaf:L2VNI\//, `${name} is nodeleaf's now`)
@@ -126,11 +129,13 @@ export const scenario: Scenario = {
     await watch?.check()
 
     t.step("uninstall leaves the user's VRF in the host alone")
-    const vrf = async () => (await theirs(node)).filter((line) => /"theirs"|user0|7700/.test(line))
+    const vrf = async () => (await theirs(node)).filter((line) => /^node1: .*("theirs"|user0|7700)/.test(line))
     const left = await vrf()
     assert.ok(left.length > 3)
     await node.agent.uninstall()
     assert.deepEqual(await vrf(), left)
+    // The rule is the kernel's, made with the first VRF of a namespace.
+    await node.shell('ip rule del pref 1000; ip -6 rule del pref 1000')
     await node.ip('link del user0', 'route del unreachable default table 7700 metric 9999', 'link del theirs')
   },
 }

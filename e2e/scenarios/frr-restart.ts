@@ -34,6 +34,7 @@ export const scenario: Scenario = {
       name: 'w1',
       bridge: 'br-hs-110',
       addresses: ['10.110.0.11/24', 'fd00:110::11/64'],
+      gateways: ['10.110.0.1', 'fd00:110::1'],
     })
     const works = async (): Promise<void> => {
       await established(node.routerFrr, ['192.168.10.1', 'fd00:10::1'])
