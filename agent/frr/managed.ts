@@ -129,6 +129,7 @@ export class ManagedFrr {
         this.#stopFile,
         this.#pidFile(daemon),
         this.#logFile(daemon),
+        needsZebra.has(daemon) ? this.#pidFile('zebra') : '',
         ...command,
       ],
       { detached: true, stdio: 'ignore', cwd: '/' },
@@ -200,19 +201,30 @@ export class ManagedFrr {
 }
 
 /**
- * $1 stop file, $2 the daemon's pid file, $3 its log, then its command. The log lies in memory: it is kept short. A daemon that an earlier supervisor left running
- * is waited for first; one that dies within a second is not hurried.
+ * $1 stop file, $2 the daemon's pid file, $3 its log, $4 the pid file of the daemon it needs or nothing, then its
+ * command. The log lies in memory: it is kept short. A daemon that an earlier supervisor left running is waited for
+ * first; one that dies within a second is not hurried.
  */
 const supervisor = `
-stop=$1; pidfile=$2; log=$3; shift 3
-while [ -s "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; do sleep 1; done
+stop=$1; pidfile=$2; log=$3; needs=$4; shift 4
+runs() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+while runs "$pidfile"; do sleep 1; done
 while [ ! -e "$stop" ]; do
   began=$(date +%s)
   [ "$(cat "$log" 2>/dev/null | wc -c)" -lt 1000000 ] || mv "$log" "$log.1"
+  tries=0
+  while [ -n "$needs" ] && [ $tries -lt 200 ] && ! runs "$needs"; do sleep 0.05; tries=$((tries + 1)); done
   "$@" </dev/null >/dev/null 2>&1
   [ "$(date +%s)" -gt "$((began + 1))" ] || sleep 1
 done
 `
+
+/**
+ * A bgpd that never reached zebra takes sessions without knowing their interface, and then drops every IPv6 route that
+ * comes with a link-local next hop for as long as the session lasts (bgpd/bgp_zebra.c, bgp_zebra_nexthop_set with no
+ * zclient_num_connects; bgpd/bgp_attr.c, bgp_mp_reach_parse). zebra writes its pid file after it listens.
+ */
+const needsZebra: ReadonlySet<Daemon> = new Set(['bgpd'])
 
 /**
  * mgmtd and staticd have no option for a configuration file, and `/etc/frr` may be missing or read-only: they get a
