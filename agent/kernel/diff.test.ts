@@ -176,6 +176,22 @@ test('links are made down before FRR is told, raised after it, and deleted when 
   )
 })
 
+test('a bridge that moves to another VRF is down from before FRR hears of it until it has moved', (t) => {
+  const kernel = new SimulatedKernel(desired(whole, FACTS))
+  const moved = {
+    ...whole,
+    vrfs: whole.vrfs.map((vrf) => (vrf.name === 'red' ? { ...vrf, name: 'crimson' } : vrf)),
+    segments: whole.segments.map((segment) => (segment.vrf === 'red' ? { ...segment, vrf: 'crimson' } : segment)),
+  }
+  const operations = diff(desired(moved, FACTS), kernel.observed)
+  const of = (text: string): string[] => operations.filter((each) => each.text === text).map(({ stage }) => stage)
+  t.deepEqual(of('lower bridge br100 in router'), ['create'])
+  t.deepEqual(of('change bridge br100 in router'), ['raise'])
+  t.deepEqual(of('raise bridge br100 in router'), ['raise'])
+  for (const operation of operations) kernel.do(operation)
+  t.deepEqual(diff(desired(moved, FACTS), kernel.observed), [])
+})
+
 test('a link that serves another resource is kept and renamed in its alias', (t) => {
   const kernel = new SimulatedKernel(desired(plan({ segments: [web] }), FACTS))
   const other = plan({ segments: [{ ...web, for: { kind: 'L2VNI', name: 'shop' } }] })

@@ -68,6 +68,7 @@ function rankOf(operation: Operation): number {
       return isClosing(object) ? RANK.close : RANK.route
     case 'link':
       // The host's end follows the one that makes the pair.
+      if (operation.do === 'lower') return RANK.free
       if (operation.do === 'raise') return RANK.raise[object.kind]
       return RANK.link[object.kind] + (object.kind === 'veth' && object.namespace === 'host' ? 0.5 : 0)
   }
@@ -88,8 +89,12 @@ function linkOperations(link: LinkObject, surviving: Surviving): Operation[] {
     operations.push(toDo('create', now, makingStage(link), after))
     if (raisedLater(link)) operations.push(toDo('raise', now, 'raise', after))
   } else {
+    // Down before FRR hears of its new VRF, or zebra installs routes over it that the kernel drops as the link moves,
+    // with their next hops, and believes them to be there.
+    const lowered = link.kind === 'bridge' && have.up && surviving.isCycled(have)
+    if (lowered) operations.push(toDo('lower', have, 'create', []))
     if (changedFields(now, have).length > 0) operations.push(toDo('change', now, late, after, { was: have }))
-    if (now.up && !have.up) operations.push(toDo('raise', now, late, after, { was: have }))
+    if (now.up && (!have.up || lowered)) operations.push(toDo('raise', now, late, after, { was: have }))
   }
   if (noMaster !== undefined) operations.push(toDo('change', link, 'raise', after, { was: now, refused: noMaster }))
   return operations

@@ -58,7 +58,8 @@ function performLink(operation: Operation, link: LinkObject, namespaces: Namespa
       break
     }
     case 'raise':
-      changeLink(netlink, theLink(link.namespace, link.name, namespaces).index, { up: true })
+    case 'lower':
+      changeLink(netlink, theLink(link.namespace, link.name, namespaces).index, { up: operation.do === 'raise' })
       break
     case 'delete': {
       const there = getLink(netlink, link.name)

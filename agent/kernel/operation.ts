@@ -3,8 +3,8 @@ import type { ResourceRef } from '../../api/plan/node-plan.ts'
 import type { KernelObject, Stage } from './objects.ts'
 
 export interface Operation {
-  /** `raise` brings a link up that exists. For a NIC `create` brings it into the router and `delete` gives it back. */
-  readonly do: 'create' | 'change' | 'raise' | 'delete'
+  /** `raise` brings a link up that exists, `lower` down. For a NIC `create` brings it into the router and `delete` gives it back. */
+  readonly do: 'create' | 'change' | 'raise' | 'lower' | 'delete'
   readonly stage: Stage
   readonly object: KernelObject
   /** What is there now, for a change and a deletion. */

@@ -67,6 +67,11 @@ export class Surviving {
     return [this.#want.get(key), this.#have.get(key)].some((link) => link?.type === 'link' && link.kind === 'vrf')
   }
 
+  /** Whether the link enters or leaves a VRF. */
+  isCycled(link: LinkObject): boolean {
+    return this.#cycled.has(keyOf(link))
+  }
+
   /** The link of that name as it will be then. */
   link(want: LinkObject): LinkObject | undefined {
     const have = this.#have.get(keyOf(want))

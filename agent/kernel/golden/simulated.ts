@@ -60,6 +60,10 @@ export class SimulatedKernel {
       case 'raise':
         this.#put({ ...this.#linkOf(operation, key), up: true })
         break
+      case 'lower':
+        this.#put({ ...this.#linkOf(operation, key), up: false })
+        this.#cycle(link)
+        break
       case 'change': {
         const was = this.#linkOf(operation, key)
         this.#master(operation, link)
