@@ -117,10 +117,13 @@ test('a damaged store is reported and the files count', (t) => {
   boot().read(now())
   const path = join(options.stateDir, 'last-good')
   writeFileSync(path, readFileSync(path, 'utf8').replace('64514', '64515'))
-  const reading = boot().read(now())
+  const source = boot()
+  const reading = source.read(now())
   t.is(reading.planned?.plan.router?.asn, 64514)
   t.is(reading.planned?.from, 'configuration')
   t.regex(messages(reading), /checksum/)
+  t.deepEqual(source.read(now()).problems, [], 'once it is written anew, there is nothing to report')
+  t.deepEqual(boot().read(now()).problems, [])
 })
 
 test('a node without a number keeps what it has and says how to get one', (t) => {

@@ -50,7 +50,8 @@ export interface SourceReading {
 
 export class StaticSource {
   readonly #options: StaticSourceOptions
-  readonly #stored: readonly SourceProblem[]
+  /** What is wrong with what is stored, until it is stored anew. */
+  #stored: readonly SourceProblem[]
   #lastGood: LastGood | undefined
   #files: Files<Document>
   #current: Planned | undefined
@@ -107,9 +108,10 @@ export class StaticSource {
   /** Before it is applied, so that a reboot in the middle finds it. */
   #keep({ plan: kept, revision, refused }: Planned): void {
     const next: LastGood = { revision, plan: kept, refused, files: goodTexts(this.#files) }
-    if (JSON.stringify(next) === JSON.stringify(this.#lastGood)) return
+    if (this.#stored.length === 0 && JSON.stringify(next) === JSON.stringify(this.#lastGood)) return
     saveLastGood(this.#options.stateDir, next)
     this.#lastGood = next
+    this.#stored = []
   }
 
   #identify(snapshot: Snapshot, problems: SourceProblem[]): NodeIdentity {
