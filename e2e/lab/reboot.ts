@@ -31,12 +31,9 @@ export async function reboot(lab: Lab, node: LabNode): Promise<void> {
   await rm(`/run/frr/${node.name}`, { recursive: true, force: true })
   await rm(node.agent.runDir, { recursive: true, force: true })
   const own = lab.topology.nodes.find(({ name }) => name === node.name)
-  // A reboot takes longer than the ToR waits for a graceful restart.
+  // A reboot takes longer than the ToR waits for a graceful restart (the Underlay's restartTime).
   await node.ip(...nics.map((nic) => `link set ${nic} down`))
   const number = node.name.slice(-1)
-  for (const tor of ['tor1', 'tor2']) {
-    await lab.router(tor).vtysh(`clear bgp 192.168.10.1${number}`, `clear bgp fd00:10::1${number}`)
-  }
   await eventually(`the ToRs have no route to ${node.name}`, async () => {
     const routes = await Promise.all(['tor1', 'tor2'].map((tor) => lab.router(tor).zebra('show ip route bgp json')))
     return !JSON.stringify(routes).includes(`100.65.0.${number}`)

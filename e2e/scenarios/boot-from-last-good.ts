@@ -8,7 +8,10 @@ import { announcedBy, startFrrSpeaker } from '../lab/speaker.ts'
 import { addWorkload } from '../lab/workload.ts'
 import type { Scenario } from '../scenario.ts'
 
-const FILES = { 'underlay.yaml': underlay(), 'red.yaml': [l3vni('red'), l2vni('segment110')] }
+const FILES = {
+  'underlay.yaml': underlay({ gracefulRestart: { restartTime: 3, stalePathTime: 10 } }),
+  'red.yaml': [l3vni('red'), l2vni('segment110')],
+}
 const BAD = { 'underlay.yaml': 'kind: Underlay\nspec: [', 'red.yaml': 'what: is this?\n- no yaml\n' }
 
 export const scenario: Scenario = {
