@@ -180,7 +180,7 @@ test('a bridge that moves to another VRF is down from before FRR hears of it unt
   const kernel = new SimulatedKernel(desired(whole, FACTS))
   const moved = {
     ...whole,
-    vrfs: whole.vrfs.map((vrf) => (vrf.name === 'red' ? { ...vrf, name: 'crimson' } : vrf)),
+    vrfs: whole.vrfs.map((each) => (each.name === 'red' ? { ...each, name: 'crimson' } : each)),
     segments: whole.segments.map((segment) => (segment.vrf === 'red' ? { ...segment, vrf: 'crimson' } : segment)),
   }
   const operations = diff(desired(moved, FACTS), kernel.observed)

@@ -30,13 +30,14 @@ export const scenario: Scenario = {
       })
       await reaches(lab.ns('hostl2'), ['10.110.0.11', 'fd00:110::11'])
     }
-    const allReady = (): Promise<void> =>
-      eventually('every resource is Ready', async () => {
+    const allReady = async (): Promise<void> => {
+      await eventually('every resource is Ready', async () => {
         const { resources, revision } = await node.agent.status()
         const unready = resources.filter(({ state }) => state !== 'Ready')
         if (resources.length !== 3 || unready.length > 0) throw new Error(JSON.stringify(resources))
         return revision.desired === revision.applied
-      }).then(() => {})
+      })
+    }
 
     t.step('a good start')
     await node.writeConfig(FILES)
