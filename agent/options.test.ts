@@ -35,6 +35,8 @@ for (const args of [
   ['run', 'twice'],
   ['--netns', '../x'],
   ['--netns', ''],
+  ['--node', ''],
+  ['--config-dir', ''],
   ['--frr', 'docker'],
   ['--index', '-1'],
   ['--index', 'one'],

@@ -62,7 +62,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   'frr-name': { value: 'NAME', help: 'FRR path space (-N) (default: the name of the namespace)' },
   'frr-sockets': { value: 'DIR', help: "directory of FRR's vty sockets (default: /run/frr/FRR-NAME)" },
   health: { value: 'ADDRESS:PORT', help: 'serve /healthz, /readyz and /metrics over TCP (default: off)' },
-  resync: { value: 'SECONDS', default: '300', help: 'look for differences at least this often' },
+  resync: { value: 'SECONDS', default: '30', help: 'look for differences at least this often' },
   'log-format': { value: 'FORMAT', default: 'kv', help: 'kv or json' },
   'log-level': { value: 'LEVEL', default: 'info', help: 'debug, info, warn or error' },
 }
@@ -92,6 +92,8 @@ export function helpText(): string {
 /** Reads the arguments after the program's name. @throws UsageError */
 export function parseOptions(args: readonly string[]): AgentOptions {
   const { values, positionals } = parsed(args)
+  const empty = Object.keys(FLAGS).find((flag) => values[flag] === '')
+  if (empty !== undefined) throw new UsageError(`--${empty} needs a value`)
   const text = (flag: string): string | undefined => values[flag] ?? FLAGS[flag]?.default
   const required = (flag: string): string => text(flag) ?? ''
   const [first = 'run', ...rest] = positionals

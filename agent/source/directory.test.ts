@@ -1,5 +1,15 @@
 import test from 'ava'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fingerprint, isConfigFile, readDirectory } from './directory.ts'
@@ -43,11 +53,49 @@ test('a directory named like a file is reported', (t) => {
   t.regex((files(path)['a.yaml'] as { message: string }).message, /is a directory/)
 })
 
+test('a device, a file of bytes and one too large to parse in time are reported', (t) => {
+  const path = directory()
+  symlinkSync('/dev/zero', join(path, 'device.yaml'))
+  writeFileSync(join(path, 'binary.yaml'), Buffer.from([0x61, 0x3a, 0xff, 0xfe]))
+  writeFileSync(join(path, 'nulls.yaml'), Buffer.alloc(100))
+  writeFileSync(join(path, 'huge.yaml'), '')
+  truncateSync(join(path, 'huge.yaml'), 200_000_000)
+  const said = Object.values(files(path)).map((reading) => (reading as { message?: string }).message ?? 'read')
+  const expected = [
+    'binary.yaml is not text',
+    'device.yaml is not a file',
+    'huge.yaml has 200000000',
+    'nulls.yaml is not text',
+  ]
+  for (const [at, message] of expected.entries()) t.true(said[at]?.includes(message), said[at])
+})
+
 test('an empty file is believed only when it is not young', (t) => {
   const path = directory()
   writeFileSync(join(path, 'a.yaml'), '')
   t.deepEqual(files(path, Date.now()), { 'a.yaml': { type: 'unsettled' } })
   t.deepEqual(files(path), { 'a.yaml': { type: 'text', text: '' } })
+})
+
+test('an empty file from the future is believed', (t) => {
+  const path = directory()
+  writeFileSync(join(path, 'a.yaml'), '')
+  t.deepEqual(files(path, Date.now() - 3_600_000), { 'a.yaml': { type: 'text', text: '' } })
+})
+
+test('a named pipe is reported, not waited for', (t) => {
+  const path = directory()
+  execFileSync('mkfifo', [join(path, 'a.yaml')])
+  t.regex((files(path)['a.yaml'] as { message: string }).message, /is not a file/)
+})
+
+test('a link to itself is reported, and hides no change of the other files', (t) => {
+  const path = directory()
+  symlinkSync('a.yaml', join(path, 'a.yaml'))
+  t.is((files(path)['a.yaml'] as { type: string }).type, 'unreadable')
+  const before = fingerprint(path)
+  writeFileSync(join(path, 'b.yaml'), 'text')
+  t.not(fingerprint(path), before)
 })
 
 test('the fingerprint differs after every kind of change', (t) => {

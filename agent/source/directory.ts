@@ -4,7 +4,7 @@
  * Files are `*.yaml`, `*.yml` and `*.json` directly in the directory. Names that start with `.` or `#` are editors' and
  * Kubernetes' own (`.a.yaml.swp`, `..data`) and are passed over; links to files are followed.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, statSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 
 export type FileReading =
@@ -20,6 +20,9 @@ export type DirectoryReading =
 
 /** An empty file this young may be one whose content is still on its way. */
 const EMPTY_SETTLES_MS = 2000
+
+/** Some ten thousand objects: a person's mistake rather than a configuration when there is more in one file. */
+const LARGEST_BYTES = 4 * 1024 * 1024
 
 export function isConfigFile(name: string): boolean {
   return /^[^.#].*\.(yaml|yml|json)$/.test(name)
@@ -47,10 +50,14 @@ export function fingerprint(path: string): string {
   }
 }
 
-/** One string that differs when the file does; never throws for a file that is gone. */
+/** One string that differs when the file does; never throws. */
 export function version(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat === undefined ? 'gone' : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.mode}`
+  try {
+    const { dev, ino, size, mtimeNs, mode } = statSync(path, { bigint: true })
+    return `${dev}:${ino}:${size}:${mtimeNs}:${mode}`
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code)
+  }
 }
 
 /** Nothing for a file that is gone by now. */
@@ -58,20 +65,43 @@ function entry(directory: string, name: string, nowMs: number): [string, FileRea
   const path = join(directory, name)
   try {
     const before = version(path)
-    const text = readFileSync(path, 'utf8')
+    const stat = statSync(path)
+    const unfit = unfitness(stat)
+    if (unfit !== undefined) return [[name, { type: 'unreadable', message: `${path} ${unfit}` }]]
+    const text = decoded(readFileSync(path))
+    if (text === undefined) return [[name, { type: 'unreadable', message: `${path} is not text in UTF-8` }]]
     if (version(path) !== before) return [[name, { type: 'unsettled' }]]
-    const young = nowMs - statSync(path).mtimeMs < EMPTY_SETTLES_MS
+    // A time in the future, from a clock that was wrong, is not young.
+    const young = Math.abs(nowMs - stat.mtimeMs) < EMPTY_SETTLES_MS
     return [[name, text.trim() === '' && young ? { type: 'unsettled' } : { type: 'text', text }]]
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return dangling(directory, name)
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return dangling(path, name)
     return [[name, { type: 'unreadable', message: describe(path, error) }]]
   }
 }
 
+/** Why a file is not opened: reading a pipe waits for ever, a device never ends, and parsing keeps all else waiting. */
+function unfitness(stat: Stats): string | undefined {
+  if (stat.isDirectory()) return 'is a directory, not a file'
+  if (!stat.isFile()) return 'is not a file but a pipe, a socket or a device: remove it'
+  if (stat.size > LARGEST_BYTES)
+    return `has ${stat.size} bytes, more than ${LARGEST_BYTES}: divide it into several files`
+  return undefined
+}
+
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return text.includes('\0') ? undefined : text
+  } catch {
+    return undefined
+  }
+}
+
 /** A link that leads nowhere is still a file someone wants; a name that is gone is not. */
-function dangling(directory: string, name: string): [string, FileReading][] {
-  if (!readdirSync(directory).includes(name)) return []
-  return [[name, { type: 'unreadable', message: `${join(directory, name)}: the link leads to no file` }]]
+function dangling(path: string, name: string): [string, FileReading][] {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return []
+  return [[name, { type: 'unreadable', message: `${path}: the link leads to no file` }]]
 }
 
 function describe(path: string, error: unknown): string {
