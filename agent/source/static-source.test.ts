@@ -122,6 +122,7 @@ test('a damaged store is reported and the files count', (t) => {
   t.is(reading.planned?.plan.router?.asn, 64514)
   t.is(reading.planned?.from, 'configuration')
   t.regex(messages(reading), /checksum/)
+  t.true(reading.unsettled, 'it is read again soon, and then:')
   t.deepEqual(source.read(now()).problems, [], 'once it is written anew, there is nothing to report')
   t.deepEqual(boot().read(now()).problems, [])
 })

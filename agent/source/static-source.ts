@@ -42,7 +42,7 @@ export interface SourceReading {
   readonly node: NodeIdentity
   readonly problems: readonly SourceProblem[]
   readonly files: number
-  /** A file is being written: read again soon. */
+  /** A file is being written, or a problem was solved by this reading: read again soon. */
   readonly unsettled: boolean
   /** Revision on disk. */
   readonly lastGood?: string
@@ -71,7 +71,8 @@ export class StaticSource {
   /** Reads everything and plans. Never throws: what is wrong is in `problems`. `nowMs` is the time of day. */
   read(nowMs: number): SourceReading {
     const { configDir } = this.#options
-    const problems: SourceProblem[] = [...this.#stored]
+    const stored = this.#stored
+    const problems: SourceProblem[] = [...stored]
     const directory = readDirectory(configDir, nowMs)
     if (directory.type === 'read') this.#files = merged(this.#files, directory.files, parse)
     else problems.push({ where: configDir, message: `${directory.message}; what was applied stays` })
@@ -90,7 +91,7 @@ export class StaticSource {
       node,
       problems,
       files: states.length,
-      unsettled: states.some(([, state]) => state.unsettled),
+      unsettled: stored !== this.#stored || states.some(([, state]) => state.unsettled),
       ...(this.#lastGood === undefined ? {} : { lastGood: this.#lastGood.revision }),
     }
   }
@@ -111,7 +112,7 @@ export class StaticSource {
     if (this.#stored.length === 0 && JSON.stringify(next) === JSON.stringify(this.#lastGood)) return
     saveLastGood(this.#options.stateDir, next)
     this.#lastGood = next
-    this.#stored = []
+    if (this.#stored.length > 0) this.#stored = []
   }
 
   #identify(snapshot: Snapshot, problems: SourceProblem[]): NodeIdentity {
