@@ -64,9 +64,10 @@ export class FrrSupply {
         await sleep(wait, undefined, { signal }).catch(() => undefined)
       }
     }
+    this.#tried.resolve()
   }
 
-  /** Resolves when FRR answered for the first time, or the first attempt has failed. */
+  /** Resolves when FRR answered for the first time, the first attempt has failed, or there is none because of a stop. */
   get tried(): Promise<void> {
     return this.#tried.promise
   }

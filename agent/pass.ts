@@ -57,6 +57,11 @@ export class Pass {
     }
   }
 
+  /** Whether the resource is in the plan, failed, or had something to be done in this pass. */
+  concerns(key: string): boolean {
+    return this.#refs.has(key)
+  }
+
   get nodeFailed(): boolean {
     return this.#failures.has(NODE)
   }

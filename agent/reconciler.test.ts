@@ -355,3 +355,33 @@ test('an agent that is stopped in the middle of a pass blames nothing', async (t
   t.is(stopping, world.kernel)
   t.false(lines.some((line) => /Ready|failed/.test(line)))
 })
+
+test('a stop that leaves work undone is no failure', async (t) => {
+  const { world, reconciler, lines } = setup('a')
+  const controller = new AbortController()
+  world.kernel.apply = async () => {
+    world.kernel.writes++
+    controller.abort()
+    return []
+  }
+  await reconciler.pass(['test'], controller.signal)
+  t.deepEqual(lines, [])
+})
+
+test('what cannot be removed stays known until its next try', async (t) => {
+  const { world, pass, want, states, reconciler, time } = setup('a')
+  await pass()
+  world.refuse.add('veth a')
+  want()
+  await pass('source')
+  t.deepEqual(states(), { 'L2VNI/a': 'Failed' })
+  for (let wakes = 0; wakes < 3; wakes++) await pass('netlink')
+  t.deepEqual(states(), { 'L2VNI/a': 'Failed' })
+  t.is(reconciler.dueMs, 1000)
+  t.not(reconciler.appliedRevision, '')
+  world.refuse.clear()
+  time.now += 1000
+  await pass('retry')
+  t.deepEqual(states(), {})
+  t.is(reconciler.appliedRevision, '')
+})

@@ -74,9 +74,10 @@ export class Reconciler<Op extends Step, C extends Step> {
     try {
       await this.#reconcile(pass, signal)
     } catch (error) {
-      if (signal.aborted) return
       pass.fail([{ reason: 'InternalError', message: messageOf(error), permanent: false }])
     }
+    // What was left undone because of the stop says nothing about the resources.
+    if (signal.aborted) return
     this.#report(pass, planned)
     this.#passes++
     this.#lastPass = {

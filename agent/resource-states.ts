@@ -68,7 +68,7 @@ export class ResourceStates {
       if (isNews(key, was, state, pass.frrAway !== undefined)) this.#tell(key, state)
     }
     for (const key of this.#states.keys()) {
-      if (!wanted.has(key) && !findings.has(key)) this.#states.delete(key)
+      if (key === NODE ? !findings.has(key) : !pass.concerns(key)) this.#states.delete(key)
     }
   }
 

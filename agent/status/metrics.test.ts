@@ -24,6 +24,6 @@ test('metrics are made from the status', async (t) => {
   )
   t.regex(text, /^nodeleaf_resource_ready\{kind="L3VNI",name="red",state="Ready"\} 1$/m)
   t.regex(text, /^nodeleaf_bgp_session_established\{peer="192.0.2.1",vrf="default"\} 0$/m)
-  t.regex(text, /^nodeleaf_netlink_writes_total 3$/m)
+  t.regex(text, /^# TYPE nodeleaf_netlink_writes_total counter\nnodeleaf_netlink_writes_total 3$/m)
   t.regex(text, /^nodeleaf_build_info\{agent="1",kernel="6",runtime="v24"\} 1$/m)
 })

@@ -1,5 +1,5 @@
 /** The agent's metrics, made from its status when they are asked for. Names start with `nodeleaf_`. */
-import { Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { StatusDocument } from './document.ts'
 
 /** Prometheus' text format. */
@@ -10,6 +10,8 @@ export function metricsText(status: StatusDocument): Promise<string> {
     const made = new Gauge({ name: `nodeleaf_${name}`, help, labelNames, registers: [registry] })
     for (const [labels, value] of values) made.set(labels, value)
   }
+  const counter = (name: string, help: string, value: number): void =>
+    new Counter({ name: `nodeleaf_${name}`, help, registers: [registry] }).inc(value)
   const { counters, revision } = status
   const versions = Object.entries(status.versions).filter(([, value]) => value !== undefined)
   gauge('build_info', 'Versions of what runs here; always 1.', [[Object.fromEntries(versions), 1]])
@@ -29,8 +31,8 @@ export function metricsText(status: StatusDocument): Promise<string> {
     'Whether a BGP session is established.',
     status.sessions.map(({ peer, vrf, state }) => [{ peer, vrf: vrf ?? 'default' }, state === 'Established' ? 1 : 0]),
   )
-  gauge('netlink_writes_total', 'Writes to the kernel since the start.', [[{}, counters.netlinkWrites]])
-  gauge('frr_commands_total', 'Configuration lines sent to FRR since the start.', [[{}, counters.frrCommands]])
-  gauge('reconciles_total', 'Passes of the reconciler since the start.', [[{}, counters.reconciles]])
+  counter('netlink_writes_total', 'Writes to the kernel since the start.', counters.netlinkWrites)
+  counter('frr_commands_total', 'Configuration lines sent to FRR since the start.', counters.frrCommands)
+  counter('reconciles_total', 'Passes of the reconciler since the start.', counters.reconciles)
   return registry.metrics()
 }

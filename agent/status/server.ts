@@ -1,6 +1,7 @@
 /**
  * The agent's two listeners. The unix socket, for root on this node: status, reconcile, stop. The TCP one, for probes
- * and Prometheus: health and metrics only, nothing that changes anything or names a resource.
+ * and Prometheus: health and metrics only, nothing that changes anything. Metrics name resources and neighbours: who may
+ * not know these must not reach the port.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
