@@ -30,13 +30,19 @@ export const scenario: Scenario = {
     await hasEvpnRoutes(leaf, [typeTwo(w1.mac)], '100.65.0.1')
     await hasEvpnRoutes(leaf, [typeTwo(w2.mac)], '100.65.0.2')
 
-    t.step('who is not plugged in is not in it: the nodes themselves')
-    const heard = [...(await evpnRoutes(leaf))].flatMap(([prefix, routes]) => {
-      const mac = /^\[2\]:\[0\]:\[48\]:\[(.*?)\]/.exec(prefix)?.[1]
+    t.step('the nodes themselves are not in it: their bridges and ports have no address, not even a link-local one')
+    for (const node of lab.nodes) {
+      for (const link of ['br-hs-300', 'host-300']) {
+        const [shown] = await node.show('addr', 'show', 'dev', link)
+        assert.deepEqual(shown.addr_info, [], `addresses of ${link} on ${node.name}`)
+      }
+    }
+    const announced = [...(await evpnRoutes(leaf))].flatMap(([prefix, routes]) => {
+      const [, mac, address] = /^\[2\]:\[0\]:\[48\]:\[(.*?)\]:\[\d+\]:\[(.*)\]$/.exec(prefix) ?? []
       const ours = routes.some(({ communities }) => communities.includes('RT:64514:300'))
-      return mac !== undefined && ours ? [mac] : []
+      return mac !== undefined && address !== undefined && ours && ![w1.mac, w2.mac].includes(mac) ? [prefix] : []
     })
-    assert.deepEqual([...new Set(heard)].sort(), [w1.mac, w2.mac].sort(), 'MACs that the nodes announce in VNI 300')
+    assert.deepEqual(announced, [], 'addresses that the nodes announce in VNI 300, but those of the workloads')
 
     t.step('the segment is in no VRF, and the router has no address in it')
     for (const node of lab.nodes) {
