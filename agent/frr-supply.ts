@@ -3,6 +3,7 @@
  * started. External: somebody else runs it, its sockets are at a path. Either way it outlives the agent.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { watchDrift } from './frr-drift.ts'
 import type { FrrAdapter } from './frr-port.ts'
 import { diff } from './frr/diff.ts'
 import { Frr } from './frr/frr.ts'
@@ -54,7 +55,7 @@ export class FrrSupply {
         adapter.connected(frr)
         this.#tried.resolve()
         changed()
-        await aborted(signal)
+        await watchDrift(frr, changed, signal)
         frr.close()
         await this.#reviving
         return
@@ -128,11 +129,4 @@ export class FrrSupply {
     if (message !== this.#said) this.#log.warn('no FRR yet', { why: message })
     this.#said = message
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  signal.addEventListener('abort', () => resolve(), { once: true })
-  return promise
 }

@@ -1,4 +1,5 @@
 /** A running FRR: reads its configuration and state, enters commands. Everything goes over the vty sockets. */
+import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { capabilities } from './capabilities.ts'
 import { daemons, holders, measured } from './daemons.ts'
@@ -91,6 +92,13 @@ export class Frr extends EventEmitter<FrrEvents> {
       blocks.push(...tree.body.filter((block) => this.#ownership(block.line).includes(daemon)))
     }
     return ours(root(blocks), this.#options.mode ?? 'external')
+  }
+
+  /** Another one whenever anything in the daemons' configuration is another; what exactly, `running` says. */
+  async fingerprint(): Promise<string> {
+    const hash = createHash('sha256')
+    for (const daemon of holders(this.#ownership)) hash.update(await this.#show(daemon, 'show running-config'))
+    return hash.digest('hex')
   }
 
   /**
