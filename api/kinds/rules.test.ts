@@ -62,6 +62,10 @@ for (const [name, change] of good)
 
 const bad: readonly [string, Record<string, unknown>, ...string[]][] = [
   ['Underlay', { asn: 0 }, 'spec.asn'],
+  ['Underlay', { asn: 23456 }, 'spec.asn'],
+  ['Underlay', { neighbors: [{ address: 'fd00::1', asn: 23456 }] }, 'spec.neighbors[0].asn'],
+  ['Underlay', { interfaces: [{ name: 'lo' }] }, 'spec.interfaces[0].name'],
+  ['Underlay', { interfaces: [{ name: 'vtep0' }] }, 'spec.interfaces[0].name'],
   ['Underlay', { asn: '64514' }, 'spec.asn'],
   ['Underlay', { neighbors: [] }, 'spec.neighbors'],
   ['Underlay', { vtep: undefined }, 'spec.routerIDCIDR'],

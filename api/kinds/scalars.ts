@@ -49,15 +49,20 @@ export const vni = z
   .min(1)
   .max(16777215)
   .describe('VXLAN network identifier, 1 to 16777215; unique in the fabric.')
-export const asn = z.int().min(1).max(4294967295)
+/** AS_TRANS stands for 4-byte numbers in 2-byte fields; an OPEN that claims it is refused (RFC 6793, section 9). */
+const AS_TRANS = 23456
+
+export const asn = z
+  .int()
+  .min(1)
+  .max(4294967295)
+  .superRefine((value, context) => {
+    if (value !== AS_TRANS) return
+    const message = 'is AS_TRANS, which no speaker may have (RFC 6793)'
+    context.addIssue({ code: 'custom', message, params: { remedy: 'use a private ASN, such as 64514' } })
+  })
 
 const interfaceName = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/
-
-/** A Linux network interface. */
-export const linkName = checkedText(interfaceName, 15, () => undefined, {
-  message: 'is not a name for a Linux network interface',
-  remedy: 'use 1 to 15 letters, digits, dots, dashes and underscores, such as eth1',
-})
 
 /** Names that are taken in the router, where VRFs are, and in the host, where bridges are. */
 const takenInRouter = exactly(
@@ -75,14 +80,20 @@ const takenInRouter = exactly(
 const takenInHost = exactly('default', 'lo', 'all', 'host-[0-9]+', 'host-pt')
 
 const takenName =
-  (taken: RegExp) =>
+  (taken: RegExp, remedy = 'choose another name, such as red or tenant-a') =>
   (value: string): Fault | undefined =>
     taken.test(value)
       ? {
           message: `is a name that ${/^(default|lo|all)$/.test(value) ? 'the kernel or FRR' : 'nodeleaf'} uses itself`,
-          remedy: 'choose another name, such as red or tenant-a',
+          remedy,
         }
       : undefined
+
+/** A network interface that moves from the host to the router. */
+export const linkName = checkedText(interfaceName, 15, takenName(takenInRouter, 'name a NIC, such as eth1'), {
+  message: 'is not a name for a Linux network interface',
+  remedy: 'use 1 to 15 letters, digits, dots, dashes and underscores, such as eth1',
+})
 
 /** A VRF becomes a network interface of that name in the router. */
 export const vrfName = checkedText(/^[A-Za-z][A-Za-z0-9_.-]{0,14}$/, 15, takenName(takenInRouter), {

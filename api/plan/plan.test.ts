@@ -75,6 +75,13 @@ test('VNIs and passthrough wait for an Underlay', (t) => {
   ])
 })
 
+test('a node whose VTEP would be the address of a neighbour gets no router, the others do', (t) => {
+  const given = objects(['Underlay', 'u', { ...underlay, vtep: { cidrs: ['192.168.10.0/24'] } }])
+  t.deepEqual(reasons(given), ['Underlay/u SubnetOverlap'])
+  t.is(planned(given).plan.router, undefined)
+  t.deepEqual(reasons(given, { ...node, index: 1 }), [])
+})
+
 test('without a VTEP there are no VNIs, but sessions and passthrough', (t) => {
   const { vtep: _, ...without } = underlay
   const given = objects(

@@ -4,7 +4,7 @@
  * First the rules of the fabric decide which objects stand, then those of the node; what is left is laid out with the
  * node's numbers. Whatever is refused takes nothing else with it.
  */
-import { contains, formatPrefix, networkOf, parseAddress, parsePrefix } from '../address/prefix.ts'
+import { contains, formatAddress, formatPrefix, networkOf, parseAddress, parsePrefix } from '../address/prefix.ts'
 import type { AnyResource, ObjectRef } from '../kinds/kinds.ts'
 import type { L2VNI } from '../kinds/l2vni.ts'
 import type { L3Passthrough } from '../kinds/l3passthrough.ts'
@@ -114,6 +114,7 @@ function routerPlan(draft: Draft, underlay: Underlay): RouterPlan | undefined {
       draft.refused.push(poolExhausted(object, 'spec.routerIDCIDR', spec.routerIDCIDR, draft.node))
     return undefined
   }
+  if (!vtepsAreOurs(draft, object, vteps, spec.neighbors)) return undefined
   const neighbors: NeighborPlan[] = []
   for (const [position, neighbor] of spec.neighbors.entries()) {
     const password = passwordOf(neighbor, draft.secrets)
@@ -136,6 +137,24 @@ function routerPlan(draft: Draft, underlay: Underlay): RouterPlan | undefined {
     maximumPaths: spec.maximumPaths,
     multipathRelax: spec.bestPath.multipathRelax,
   }
+}
+
+/** A VTEP with the address of a neighbour would make the neighbour the node itself. */
+function vtepsAreOurs(draft: Draft, object: ObjectRef, vteps: readonly string[], peers: Underlay['spec']['neighbors']) {
+  const ours = new Set(vteps)
+  const position = peers.findIndex(({ address }) => address !== undefined && ours.has(canonicalAddress(address)))
+  const value = peers[position]?.address
+  if (value === undefined) return true
+  draft.refused.push({
+    object,
+    reason: 'SubnetOverlap',
+    field: `spec.neighbors[${position}].address`,
+    value,
+    message: `${value} is also the VTEP address that node ${draft.node.name} gets from spec.vtep.cidrs`,
+    remedy: 'use a pool in spec.vtep.cidrs that no neighbour and no NIC has an address in',
+    node: draft.node.name,
+  })
+  return false
 }
 
 function overlayPlan(
@@ -313,6 +332,11 @@ function waits(
 
 function refOf(resource: Underlay | Overlay): ResourceRef {
   return { kind: resource.kind, name: resource.metadata.name }
+}
+
+function canonicalAddress(text: string): string {
+  const address = parseAddress(text)
+  return address ? formatAddress(address) : text
 }
 
 function canonicalPool(text: string): string {
