@@ -22,7 +22,7 @@ function filesOf(source: string): readonly string[] {
       .sort()
       .map((name) => join(source, name))
   } catch (error) {
-    throw new CliError('FILE', `${source} cannot be read: ${(error as Error).message}`, { cause: error })
+    throw unreadable(source, error)
   }
 }
 
@@ -30,6 +30,23 @@ function textOf(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8')
   } catch (error) {
-    throw new CliError('FILE', `${file} cannot be read: ${(error as Error).message}`, { cause: error })
+    throw unreadable(nameOf(file), error)
+  }
+}
+
+function unreadable(path: string, error: unknown): CliError {
+  return new CliError('FILE', `${path} cannot be read: ${why(path, error as NodeJS.ErrnoException)}`, { cause: error })
+}
+
+function why(path: string, { code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT':
+      return path.includes(',') ? 'there is no such file; repeat -f for each file' : 'there is no such file'
+    case 'EISDIR':
+      return 'it is a directory; give it with -f itself, or rename it'
+    case 'EACCES':
+      return 'permission denied'
+    default:
+      return message
   }
 }

@@ -5,11 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { StatusDocument } from '../agent/status/document.ts'
 import { CliError } from './cli-error.ts'
-import { exitCodes, type Command } from './command.ts'
+import type { Command } from './command.ts'
 import { statusText } from './status-text.ts'
 
 const RUN_DIR = '/run/nodeleaf'
 const WATCH_MS = 2000
+/** An agent at work on thousands of networks takes seconds to answer; one that takes this long does not answer. */
+const ANSWER_MS = 30_000
 const CLEAR = '\u001B[2J\u001B[H'
 
 export const status: Command = {
@@ -19,11 +21,15 @@ export const status: Command = {
 
 Asks the agent on this node: plan, resources, BGP sessions, VNIs, addresses.
 
-  --run-dir DIR  where the agent's socket is (default: ${RUN_DIR})
-  -o, --output FORMAT  text or json (default: text)
-  --watch        again every ${WATCH_MS / 1000} seconds, until interrupted
+      --run-dir DIR    where the agent's socket is (default: ${RUN_DIR})
+  -o, --output FORMAT  text (default) or json
+      --watch          again every ${WATCH_MS / 1000} seconds, until interrupted
+  -h, --help           show this text
 
-${exitCodes}`,
+Exit codes:
+  0  everything is in place; a BGP session that is down does not count
+  1  something failed, waits, is refused, or FRR does not answer
+  2  the command was not understood, or no agent answers`,
   run: async (args, output) => {
     const { values } = parseArgs({
       args: [...args],
@@ -55,13 +61,13 @@ function isWell({ resources, refused, problems, problem, frr, revision }: Status
 }
 
 /** @throws CliError when no agent answers there */
-export function askAgent(socketPath: string): Promise<StatusDocument> {
+export function askAgent(socketPath: string, answerMs = ANSWER_MS): Promise<StatusDocument> {
   const { promise, resolve, reject } = Promise.withResolvers<StatusDocument>()
   const fail = (cause: Error): void => {
     const remedy = 'is nodeleaf-agent running here, with this --run-dir, and are you root?'
     reject(new CliError('FILE', `no agent answers on ${socketPath} (${cause.message}): ${remedy}`, { cause }))
   }
-  request({ socketPath, path: '/status' }, (response) => {
+  const asked = request({ socketPath, path: '/status', timeout: answerMs }, (response) => {
     let body = ''
     response.setEncoding('utf8')
     response.on('data', (part: string) => {
@@ -73,7 +79,7 @@ export function askAgent(socketPath: string): Promise<StatusDocument> {
       else fail(new Error(`it answered ${response.statusCode}: ${body.trim()}`))
     })
   })
-    .on('error', fail)
-    .end()
+  asked.on('timeout', () => asked.destroy(new Error(`nothing for ${answerMs / 1000} s`)))
+  asked.on('error', fail).end()
   return promise
 }
