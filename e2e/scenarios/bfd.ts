@@ -11,7 +11,7 @@ const MOST_MS = 2000
 const HOST_PEERS = ['192.169.10.1', 'fd00:c9:10::1']
 
 /**
- * The ToRs know the nodes by their addresses here. FRR 10.3 does not start a session while its BFD is down
+ * The ToRs know the nodes by their addresses here. FRR before 10.4 does not start a session while its BFD is down
  * (bgpd/bgpd.c, peer_active), and a ToR that waits for a connection (`bgp listen range`) has no BFD before it: neither
  * would begin again.
  */
