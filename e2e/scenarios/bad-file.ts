@@ -44,12 +44,11 @@ export const scenario: Scenario = {
       })
     }
     const unhurt = async (): Promise<void> => {
-      const { resources, revision } = await node.agent.status()
-      assert.ok(
-        resources.every(({ state }) => state === 'Ready'),
-        JSON.stringify(resources),
-      )
-      assert.equal(revision.desired, revision.applied)
+      await eventually('all that is good is in place', async () => {
+        const { resources, revision } = await node.agent.status()
+        if (resources.some(({ state }) => state !== 'Ready')) throw new Error(JSON.stringify(resources))
+        return revision.desired !== undefined && revision.desired === revision.applied
+      })
       await isAgain(node, good)
     }
 
