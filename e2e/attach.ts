@@ -79,8 +79,8 @@ async function shell(state: string): Promise<number> {
   while (!existsSync(`${path}.ready`)) await pause(50)
   if (stdin.isTTY) stdin.setRawMode(true)
   stdin.on('data', (chunk) => input.write(chunk))
-  // What a terminal says at its end: control-D.
-  stdin.on('end', () => input.write('\u0004'))
+  // What a terminal says at its end: control-D. Said again: a shell that just starts forgets it.
+  stdin.on('end', () => setInterval(() => input.write('\u0004'), 300))
   stdout.on('resize', () => writeFileSync(`${path}.size`, `rows ${size().rows} cols ${size().columns}`))
   const code = await finished(path, () => {})
   await pause(100) // the last output is on its way through the pipe
