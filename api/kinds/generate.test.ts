@@ -3,7 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { generated } from './generate.ts'
+import { readManifest } from '../manifest/read.ts'
 import { kinds } from './kinds.ts'
+import { exampleText } from './reference.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -17,6 +19,13 @@ test('deploy/crds holds the CRDs of all kinds and nothing else', (t) => {
     kinds.map((kind) => `nodeleaf.io_${kind.plural}.yaml`).sort(),
   )
 })
+
+for (const kind of kinds) {
+  test(`the reference's example of ${kind.name} is good`, (t) => {
+    const { documents, problems, warnings } = readManifest('example.yaml', exampleText(kind))
+    t.deepEqual([documents.length, problems, warnings], [1, [], []])
+  })
+}
 
 /** Every schema in a CRD with its path. */
 function* schemas(schema: Record<string, unknown>, path: string): Generator<[string, Record<string, unknown>]> {

@@ -28,6 +28,8 @@ export interface Kind<Name extends KindName = KindName, Spec extends z.ZodType =
   /** What it is; the first sentence stands alone. */
   readonly description: string
   readonly spec: Spec
+  /** A whole object as a user would write it, for the reference page. */
+  readonly example: { readonly name: string; readonly spec: z.input<Spec> }
   readonly status: z.ZodType
   readonly columns: readonly Column[]
   /** CEL over the whole object: `self.metadata.name`, `self.spec`. */

@@ -83,6 +83,15 @@ export const l2vni = defineKind({
         },
       ),
     ),
+  example: {
+    name: 'web',
+    spec: {
+      vni: 110,
+      vrf: 'red',
+      gatewayIPs: ['10.110.0.1/24', 'fd00:110::1/64'],
+      hostMaster: { type: 'LinuxBridge', autoCreate: true },
+    },
+  },
   status,
   columns: [
     { name: 'VNI', type: 'integer', path: '.spec.vni' },

@@ -12,6 +12,10 @@ export const l3passthrough = defineKind({
   description:
     'A BGP session between host and fabric in the default VRF, without encapsulation. At most one for a node.',
   spec: z.strictObject({ nodeSelector, hostSession }),
+  example: {
+    name: 'plain',
+    spec: { hostSession: { hostASN: 64515, localCIDR: { ipv4: '192.169.30.0/24' } } },
+  },
   status,
   columns: [
     { name: 'IPv4', type: 'string', path: '.spec.hostSession.localCIDR.ipv4' },

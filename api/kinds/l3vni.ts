@@ -39,6 +39,14 @@ export const l3vni = defineKind({
         fieldPath: '.hostSession',
       }),
     ),
+  example: {
+    name: 'red',
+    spec: {
+      vni: 100,
+      vrf: 'red',
+      hostSession: { hostASN: 64515, localCIDR: { ipv4: '192.169.10.0/24', ipv6: 'fd00:c9:10::/64' } },
+    },
+  },
   status,
   columns: [
     { name: 'VNI', type: 'integer', path: '.spec.vni' },

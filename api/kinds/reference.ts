@@ -1,4 +1,5 @@
 /** The reference page: every kind, every field, from the same schemas as the CRDs. */
+import { stringify } from 'yaml'
 import { jsonSchemaOf, type JsonSchema } from './json-schema.ts'
 import { apiVersion, type Kind } from './kind.ts'
 
@@ -29,6 +30,10 @@ function section(kind: Kind): readonly string[] {
     '',
     kind.description,
     '',
+    '```yaml',
+    exampleText(kind).trimEnd(),
+    '```',
+    '',
     '| field | type | default | meaning |',
     '| --- | --- | --- | --- |',
     ...rows(spec, 'spec'),
@@ -40,6 +45,11 @@ function section(kind: Kind): readonly string[] {
     '| --- | --- | --- |',
     ...rows(jsonSchemaOf(kind.status), 'status').map((row) => row.replace(/^(\| [^|]+ \| [^|]+ \|)[^|]*\|/, '$1')),
   ]
+}
+
+/** As a user would write it. */
+export function exampleText({ name, example }: Kind): string {
+  return stringify({ apiVersion, kind: name, metadata: { name: example.name }, spec: example.spec })
 }
 
 function rows(schema: JsonSchema, path: string): readonly string[] {

@@ -49,6 +49,7 @@ export const routerNode = defineKind({
         'The number of the node, from 0; no two nodes share one. Its VTEP is address 1 + index of the pool, its host sessions address 2 + index.',
       ),
   }),
+  example: { name: 'node1', spec: { index: 0 } },
   status: z.strictObject({
     conditions: conditions.describe('Connected: its agent is. Ready: all that it should do works.'),
     revision: z

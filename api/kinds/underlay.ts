@@ -153,6 +153,15 @@ export const underlay = defineKind({
         fieldPath: '.routerIDCIDR',
       }),
     ),
+  example: {
+    name: 'fabric',
+    spec: {
+      asn: 64514,
+      interfaces: [{ name: 'eth1' }],
+      vtep: { cidrs: ['100.65.0.0/24'] },
+      neighbors: [{ address: '192.168.10.1', type: 'External' }],
+    },
+  },
   status,
   columns: [
     { name: 'ASN', type: 'integer', path: '.spec.asn' },
