@@ -96,6 +96,11 @@ interface Parts {
 async function status({ options, start, kernel, frr, reconciler, source }: Parts): Promise<StatusDocument> {
   const { appliedRevision: applied, nodeState, lastPass, resources, passes: reconciles } = reconciler
   const { version } = frr
+  const observed = await frr.observed(Date.now())
+  const hangs = {
+    state: 'away',
+    message: 'it is connected and does not answer: a daemon hangs, or is very busy',
+  } as const
   return statusDocument({
     now: Date.now(),
     start,
@@ -106,14 +111,15 @@ async function status({ options, start, kernel, frr, reconciler, source }: Parts
       kernel: release(),
       runtime: process.version,
     },
-    frr: { mode: options.frr, name: options.frrName, ...frr.state },
+    frr: { mode: options.frr, name: options.frrName, ...(observed === undefined ? hangs : frr.state) },
     source: source.reading,
     ...(applied === undefined ? {} : { applied }),
     ...(nodeState === undefined ? {} : { nodeState }),
     ...(lastPass === undefined ? {} : { lastPass }),
     resources,
     counters: { netlinkWrites: kernel.writes, frrCommands: frr.commands, reconciles },
-    ...(await frr.observed(Date.now())),
+    sessions: observed?.sessions ?? [],
+    vnis: observed?.vnis ?? [],
   })
 }
 

@@ -104,3 +104,20 @@ test('FRR that goes away in the middle is away, other errors are errors', async 
   adapter.connected(failing(new FrrError('unexpected', 'what?')))
   await t.throwsAsync(adapter.differences(plan('10.0.0.1')), { instanceOf: FrrError })
 })
+
+test('a daemon that hangs does not hold up the status, and is asked once', async (t) => {
+  let asked = 0
+  const never = (): Promise<never> => {
+    asked++
+    return new Promise(() => {})
+  }
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected({ connected: true, sessions: never, evpnVnis: async () => [] } as unknown as FrrClient)
+  t.is(await adapter.observed(0, 1), undefined)
+  t.is(await adapter.observed(0, 1), undefined)
+  t.is(asked, 1)
+})
+
+test('while FRR is away nothing is observed, at once', async (t) => {
+  t.deepEqual(await new FrrAdapter(async () => {}).observed(0), { sessions: [], vnis: [] })
+})

@@ -32,12 +32,20 @@ export type FrrClient = Pick<
   | 'connected'
 >
 
+export interface FrrObserved {
+  readonly sessions: readonly SessionStatus[]
+  readonly vnis: readonly VniStatus[]
+}
+
+/** Thousands of VNIs take FRR a second or two to print. */
+const ANSWER_MS = 5000
 const SETTLE_MS = 5000
 const SETTLE_STEP_MS = 20
 
 export class FrrAdapter implements FrrPort<FrrStep> {
   #frr: FrrClient | undefined
   #why = 'it has not answered yet'
+  #observing: Promise<FrrObserved> | undefined
   readonly #applied: () => Promise<void>
 
   /** `applied` is called after FRR's configuration was changed. */
@@ -91,8 +99,24 @@ export class FrrAdapter implements FrrPort<FrrStep> {
     return this.#asking(async (frr) => (hasVnis(plan) ? missingVnis(plan, await frr.evpnVnis()) : []))
   }
 
-  /** BGP sessions and VNIs as FRR has them now; empty when it does not say. */
-  async observed(now: number): Promise<{ sessions: SessionStatus[]; vnis: VniStatus[] }> {
+  /**
+   * BGP sessions and VNIs as FRR has them now; empty when it does not say. Undefined when a daemon hangs, so that the
+   * status can tell it; whoever asks meanwhile waits for the same answer, so that questions do not pile up.
+   */
+  async observed(now: number, answerMs = ANSWER_MS): Promise<FrrObserved | undefined> {
+    this.#observing ??= this.#observe(now).finally(() => {
+      this.#observing = undefined
+    })
+    const late = Promise.withResolvers<undefined>()
+    const timer = setTimeout(() => late.resolve(undefined), answerMs)
+    try {
+      return await Promise.race([this.#observing, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #observe(now: number): Promise<FrrObserved> {
     try {
       return await this.#asking(async (frr) => {
         const [sessions, vnis] = await Promise.all([frr.sessions(), frr.evpnVnis()])
