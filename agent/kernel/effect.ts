@@ -7,14 +7,14 @@ import { addLink, changeLink, deleteLink, getLink, type Link, type LinkChange } 
 import type { LinkData } from './netlink/link-data.ts'
 import { AF_INET, AF_INET6 } from './netlink/inet.ts'
 import { NetlinkError } from './netlink/netlink-error.ts'
-import { addRoute, deleteRoute, listRoutes, replaceRoute, type RouteSpec } from './netlink/route.ts'
+import { RT_TABLE_LOCAL, addRoute, deleteRoute, listRoutes, replaceRoute, type RouteSpec } from './netlink/route.ts'
 import { addRule, deleteRule, listRules } from './netlink/rule.ts'
 import { warningsOf } from './nic/record.ts'
 import type { NicMover } from './nic/move.ts'
 import type { AddressObject, LinkObject, LocalRuleObject, Namespace, RouteObject } from './objects.ts'
 import type { Operation } from './operation.ts'
 import { aliasOf, GROUP_OWNED, GROUP_PLUGGED, ownerOf, PROTOCOL } from './owner.ts'
-import { isLocalRule, LOCAL_TABLE } from './local-rule.ts'
+import { isLocalRule } from './local-rule.ts'
 import { where } from './surviving.ts'
 import { tolerate } from './tolerate.ts'
 
@@ -203,7 +203,7 @@ function performRoute(operation: Operation, object: RouteObject, namespaces: Nam
 /** The new one first: a namespace without this rule takes no packet for itself. */
 function performRule({ namespace, family, priority }: LocalRuleObject, namespaces: Namespaces): void {
   const netlink = namespaces.netlink(namespace)
-  const spec = { family: family === 4 ? AF_INET : AF_INET6, table: LOCAL_TABLE } as const
+  const spec = { family: family === 4 ? AF_INET : AF_INET6, table: RT_TABLE_LOCAL } as const
   const there = listRules(netlink, { family: spec.family }).filter(isLocalRule)
   if (!there.some((rule) => rule.priority === priority)) addRule(netlink, { ...spec, priority })
   for (const rule of there) if (rule.priority !== priority) deleteRule(netlink, { ...spec, priority: rule.priority })

@@ -5,11 +5,10 @@
  */
 import type { ResourceRef } from '../../api/plan/node-plan.ts'
 import { AF_INET } from './netlink/inet.ts'
+import { RT_TABLE_LOCAL } from './netlink/route.ts'
 import type { Rule } from './netlink/rule.ts'
 import type { LocalRuleObject } from './objects.ts'
 
-/** RT_TABLE_LOCAL. */
-export const LOCAL_TABLE = 255
 /** Just before the main table's. */
 const AFTER_VRFS = 32765
 
@@ -38,5 +37,5 @@ export function observedLocalRules(rules: readonly Rule[], ref: ResourceRef): Lo
 
 /** For all packets, not for some. */
 export function isLocalRule({ table, from, to, iif, oif, mark }: Rule): boolean {
-  return table === LOCAL_TABLE && [from, to, iif, oif, mark].every((selector) => selector === undefined)
+  return table === RT_TABLE_LOCAL && [from, to, iif, oif, mark].every((selector) => selector === undefined)
 }

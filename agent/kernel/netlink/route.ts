@@ -36,7 +36,6 @@ export const RTNH_F_ONLINK = 4
 export const RT_TABLE_MAIN = 254
 export const RT_TABLE_LOCAL = 255
 export const RTPROT_KERNEL = 2
-export const RTPROT_BOOT = 3
 export const RTPROT_STATIC = 4
 export const RTPROT_RA = 9
 export const RT_SCOPE_UNIVERSE = 0
