@@ -10,6 +10,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NodePlan } from '../../api/plan/node-plan.ts'
 import type { Violation } from '../../api/rules/violation.ts'
+import type { Arrivals } from './arrival.ts'
 import { commit, stage } from './durable.ts'
 
 const FORMAT = 'nodeleaf-last-good 1'
@@ -23,6 +24,8 @@ export interface LastGood {
   readonly refused: readonly Violation[]
   /** The last good text of every configuration file, by file name: what a file that is bad at boot falls back to. */
   readonly files: Readonly<Record<string, string>>
+  /** In which order the files' objects came. */
+  readonly arrivals?: Arrivals
 }
 
 export class LastGoodError extends Error {

@@ -191,3 +191,22 @@ test('the example of the documentation is good', (t) => {
   t.is(reading.node.name, 'node1')
   t.is(reading.planned?.plan.segments[0]?.vni, 110)
 })
+
+test('a new object does not displace the one in use that it contradicts, whatever its name, not even after a boot', (t) => {
+  const { write, boot, configDir } = setup()
+  write('fabric.yaml', UNDERLAY)
+  write('red.yaml', l3vni('red', 100))
+  const source = boot()
+  t.deepEqual(vrfs(source.read(now())), ['red'])
+  write('amber.yaml', l3vni('amber', 100))
+  t.deepEqual(vrfs(source.read(now())), ['red'])
+  const booted = boot()
+  const reading = booted.read(now())
+  t.deepEqual(vrfs(reading), ['red'])
+  t.deepEqual(
+    reading.planned?.refused.map(({ object }) => object.name),
+    ['amber'],
+  )
+  rmSync(join(configDir, 'red.yaml'))
+  t.deepEqual(vrfs(booted.read(now())), ['amber'])
+})

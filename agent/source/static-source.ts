@@ -11,6 +11,7 @@ import { plan } from '../../api/plan/plan.ts'
 import { revisionOf } from '../../api/plan/revision.ts'
 import { snapshotOf, type Snapshot } from '../../api/snapshot/snapshot.ts'
 import { messageOf } from '../log.ts'
+import { arrivals, inOrderOfArrival, type Arrivals } from './arrival.ts'
 import { readDirectory } from './directory.ts'
 import { goodTexts, merged, restored, type Files, type Parsed } from './files.ts'
 import { loadKeptNumber, saveKeptNumber } from './kept-number.ts'
@@ -54,6 +55,7 @@ export class StaticSource {
   #stored: readonly SourceProblem[]
   #lastGood: LastGood | undefined
   #files: Files<Document>
+  #arrivals: Arrivals
   #current: Planned | undefined
 
   constructor(options: StaticSourceOptions) {
@@ -61,6 +63,7 @@ export class StaticSource {
     const { lastGood, problems } = loadLastGood(options.stateDir)
     this.#lastGood = lastGood
     this.#stored = problems.map((problem) => ({ where: options.stateDir, message: messageOf(problem) }))
+    this.#arrivals = lastGood?.arrivals ?? {}
     this.#files = restored(lastGood?.files ?? {}, parse)
     if (lastGood !== undefined) {
       const { plan: stored, revision, refused } = lastGood
@@ -82,7 +85,9 @@ export class StaticSource {
     const { documents, problems: repeated } = joined([all])
     for (const problem of repeated) problems.push({ where: problem.file, message: formatProblem(problem) })
     const neverGood = states.some(([, state]) => state.good === undefined)
-    const snapshot = snapshotOf(documents.map(({ object }) => object))
+    const objects = documents.map(({ object }) => object)
+    if (directory.type === 'read') this.#arrivals = arrivals(this.#arrivals, objects)
+    const snapshot = snapshotOf(inOrderOfArrival(objects, this.#arrivals))
     const node = this.#identify(snapshot, problems)
     const known = directory.type === 'read' && !(neverGood && documents.length === 0)
     if (known && 'index' in node.number) this.#plan(snapshot, node, node.number.index, problems)
@@ -108,7 +113,7 @@ export class StaticSource {
 
   /** Before it is applied, so that a reboot in the middle finds it. */
   #keep({ plan: kept, revision, refused }: Planned): void {
-    const next: LastGood = { revision, plan: kept, refused, files: goodTexts(this.#files) }
+    const next: LastGood = { revision, plan: kept, refused, files: goodTexts(this.#files), arrivals: this.#arrivals }
     if (this.#stored.length === 0 && JSON.stringify(next) === JSON.stringify(this.#lastGood)) return
     saveLastGood(this.#options.stateDir, next)
     this.#lastGood = next
