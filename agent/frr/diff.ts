@@ -3,7 +3,7 @@
  */
 import { ownership } from './daemons.ts'
 import { blockRemovalOf, makesNeighbor, neighborOf, placeOf, removalOf } from './grammar.ts'
-import { phaseOf, SHUTDOWN } from './order.ts'
+import { inOrder, SHUTDOWN } from './order.ts'
 import { lines } from './text.ts'
 import { closingOf } from './tree.ts'
 import type { Ownership } from './daemons.ts'
@@ -61,10 +61,7 @@ export function diff(want: Block, have: Block, owner: Ownership = ownership): re
     const undo = was ?? (made ? `no ${block.line}` : removalOf(block.line))
     add(context, block.line, [undo], block.for)
   }
-  return commands
-    .map((command) => ({ command, phase: phaseOf(command) }))
-    .toSorted((a, b) => a.phase - b.phase)
-    .map(({ command }) => command)
+  return inOrder(commands)
 }
 
 /**

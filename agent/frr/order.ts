@@ -1,10 +1,29 @@
 /** When a command is entered: lower phases first. The order is FRR's demand, the reasons stand at each phase. */
+import { compare } from '../../api/snapshot/snapshot.ts'
 import type { Command } from './tree.ts'
+
+/**
+ * The commands in FRR's order. The lines of a VRF's instance stay together, so that its sessions wait for no other VRF;
+ * in it `activate` comes last: a session must not come up for a family before its policy stands.
+ */
+export function inOrder(commands: readonly Command[]): Command[] {
+  return commands
+    .map((command) => ({ command, ...placeOf(command) }))
+    .toSorted((a, b) => a.phase - b.phase || compare(a.instance, b.instance) || a.last - b.last)
+    .map(({ command }) => command)
+}
+
+function placeOf(command: Command): { phase: number; instance: string; last: 0 | 1 } {
+  const { context, line } = command
+  const phase = phaseOf(command)
+  const comes = phase === phases.instanceComes || phase === phases.vrfInstanceComes
+  return { phase, instance: comes ? (context[0] ?? line) : '', last: comes && line.endsWith(' activate') ? 1 : 0 }
+}
 
 /** Entered in a BGP instance that goes next. */
 export const SHUTDOWN = 'bgp shutdown'
 
-export function phaseOf({ context, line }: Command): number {
+function phaseOf({ context, line }: Command): number {
   const outermost = context[0] ?? line.replace(/^no /, '')
   const removal = removes(context, line)
   const [word = ''] = outermost.split(' ')
@@ -33,9 +52,7 @@ function routerPhase(context: readonly string[], line: string, removal: boolean)
   if (line === 'advertise-all-vni') return phases.vnisHeard
   // bgpd takes a VNI's own lines only in the instance that advertises VNIs.
   if (/^vni \d+$/.test(context[2] ?? line)) return phases.vnisHeard + 1
-  // A session must not come up for a family before its policy stands.
-  const activates = line.endsWith(' activate') ? 1 : 0
-  return (inVrf ? phases.vrfInstanceComes : phases.instanceComes) + activates
+  return inVrf ? phases.vrfInstanceComes : phases.instanceComes
 }
 
 /** `no bgp default ipv4-unicast` and its like are settings, not removals. */

@@ -55,3 +55,17 @@ test('a line with a control character is never sent', async (t) => {
   await t.throwsAsync(vty.send('router bgp 1\nno router bgp 1'), { code: 'bad-line' })
   vty.close()
 })
+
+test('a daemon that hangs counts as gone', async (t) => {
+  const vty = await Vty.open(await daemon(t, () => {}), 50)
+  await t.throwsAsync(vty.send('show version'), { code: 'disconnected' })
+  t.true(vty.closed)
+})
+
+test('a daemon that owes nothing may be silent', async (t) => {
+  const vty = await Vty.open(await daemon(t, (_, socket) => socket.write('fine\0\0\0\0')), 50)
+  await vty.send('one')
+  await new Promise((resolve) => setTimeout(resolve, 120))
+  t.deepEqual(await vty.send('two'), { status: 0, text: 'fine' })
+  vty.close()
+})

@@ -10,6 +10,9 @@ import type { Socket } from 'node:net'
 /** FRR lib/command.h: what the status byte says. */
 export const status = { success: 0, warning: 1, noMatch: 2, ambiguous: 3, incomplete: 4, failed: 13 } as const
 
+/** How long a daemon may be silent while it owes an answer; the longest seen is the commit of thousands of VNIs. */
+const ANSWER_TIMEOUT_MS = 60_000
+
 export interface Answer {
   readonly status: number
   /** FRR's own text. It may hold passwords: FRR echoes lines that it does not know. */
@@ -24,16 +27,23 @@ export class Vty {
   #closed = false
   #onClose: () => void = () => {}
 
-  private constructor(path: string, socket: Socket) {
+  private constructor(path: string, socket: Socket, answerTimeoutMs: number) {
     this.path = path
     this.#socket = socket
     socket.on('data', (data) => this.#read(data))
     socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#lost())
+    // A daemon that hangs must not hold up everything else: it counts as gone.
+    socket.setTimeout(answerTimeoutMs, () => {
+      if (this.#waiting.length > 0) socket.destroy()
+    })
   }
 
-  /** @throws FrrError `unreachable` when nobody listens there. */
-  static open(path: string): Promise<Vty> {
+  /**
+   * `answerTimeoutMs`: a daemon that owes an answer and is silent for so long counts as gone.
+   * @throws FrrError `unreachable` when nobody listens there.
+   */
+  static open(path: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Promise<Vty> {
     return new Promise((resolve, reject) => {
       const socket = connect(path)
       const failed = (cause: Error) => {
@@ -42,7 +52,7 @@ export class Vty {
       socket.once('error', failed)
       socket.once('connect', () => {
         socket.off('error', failed)
-        resolve(new Vty(path, socket))
+        resolve(new Vty(path, socket, answerTimeoutMs))
       })
     })
   }
@@ -92,7 +102,7 @@ export class Vty {
   }
 
   #gone(line: string): FrrError {
-    return new FrrError('disconnected', `FRR closed ${this.path} before it answered "${redacted(line)}"`)
+    return new FrrError('disconnected', `FRR left ${this.path} before it answered "${redacted(line)}"`)
   }
 }
 
