@@ -6,8 +6,8 @@ import { announcedBy, startFrrSpeaker } from '../lab/speaker.ts'
 import type { Frr } from '../lab/frr.ts'
 import type { Scenario } from '../scenario.ts'
 
-/** Packets at 20 a second. The kernel sees that a link has no carrier; no timer is waited for. */
-const MOST_MS = 2000
+/** The kernel sees that a link has no carrier; BGP alone would need its hold time: 180 s. The rest is for a slow machine. */
+const MOST_MS = 10_000
 
 export const scenario: Scenario = {
   name: 'two-uplinks',
