@@ -56,7 +56,8 @@ export async function endAndReturn(lab: Lab, t: ScenarioLog, end: (node: LabNode
   const daemons = await node.routerFrr.pids()
   const configuration = await frrConfiguration(node)
   const snapshots = [await node.snapshot(), await node.router.snapshot()] as const
-  const monitors = await Promise.all([startMonitor(node), startMonitor(node.router)])
+  // The bridge may still tell of the workloads' ports, the last that came; the snapshots have them.
+  const monitors = await Promise.all([startMonitor(node, ['w1', 'w2']), startMonitor(node.router)])
 
   t.step('the agent ends')
   await end(node)

@@ -10,8 +10,8 @@ export interface Monitor {
 
 const MARK = 'monitored'
 
-/** Starts it and waits until it hears. */
-export async function startMonitor(namespace: Namespace): Promise<Monitor> {
+/** Starts it and waits until it hears. `except`: links whose own notices do not count, such as a workload's. */
+export async function startMonitor(namespace: Namespace, except: readonly string[] = []): Promise<Monitor> {
   const [file = '', ...args] = namespace.argv('ip', '-o', 'monitor', 'link', 'address', 'route', 'rule')
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   let text = ''
@@ -30,7 +30,8 @@ export async function startMonitor(namespace: Namespace): Promise<Monitor> {
       await heard()
       child.kill('SIGTERM')
       await ended
-      return text.split('\n').filter((line) => line.trim() !== '' && !line.includes(MARK))
+      const others = text.split('\n').filter((line) => line.trim() !== '' && !line.includes(MARK))
+      return others.filter((line) => !except.some((name) => new RegExp(`^\\d+: ${name}[@:]`).test(line)))
     },
   }
 }
