@@ -79,6 +79,16 @@ test.serial('what others delete or spoil comes back', async (t) => {
   await machine.converges(t, whole)
 })
 
+test.serial('a namespace that has lost its name gets it back, with all that is in it', async (t) => {
+  await machine.converges(t, whole)
+  const indexes = (): string => sh(`ip -n ${NETNS} -o link | cut -d: -f1,2`)
+  const before = indexes()
+  sh(`ip netns del ${NETNS}`)
+  await machine.pass(whole)
+  t.is(indexes(), before)
+  await machine.converges(t, whole)
+})
+
 test.serial('a foreign link of a needed name fails its resource only, and is not touched', async (t) => {
   sh(`ip link add host-100 type dummy; ip addr add 10.1.1.1/24 dev host-100; ip -n ${NETNS} link add vx300 type dummy`)
   const before = sh(`ip -d link show host-100; ip -d -n ${NETNS} link show vx300`)

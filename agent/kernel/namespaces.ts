@@ -1,5 +1,6 @@
 /** The two network namespaces the agent works in, each with its netlink socket. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Netlink } from './netlink/netlink.ts'
 import { createNetns, deleteNetns, netnsExists, runInNetns } from './netlink/netns.ts'
 import type { Namespace } from './objects.ts'
@@ -10,7 +11,8 @@ export const HOST_NETNS = '/proc/self/ns/net'
 export class Namespaces implements Disposable {
   readonly routerPath: string
   readonly #host: Netlink
-  #router: { readonly netlink: Netlink; readonly inode: number } | undefined
+  /** `fd` keeps the namespace, whatever becomes of its name. */
+  #router: { readonly netlink: Netlink; readonly inode: number; readonly fd: number } | undefined
   #otherWrites = 0
 
   /** `netns` is a name (`nodeleaf`) or a path. */
@@ -23,16 +25,25 @@ export class Namespaces implements Disposable {
     return netnsExists(this.routerPath)
   }
 
-  /** Makes the router's namespace when it is not there (any more), and follows one that was made anew. */
+  /**
+   * Makes the router's namespace when it is not there, and follows one that was made anew. One that has only lost its
+   * name (`ip netns del` while FRR and the NICs are in it) gets it back: nothing in it has noticed.
+   */
   refresh(): void {
     if (!this.routerExists) {
-      createNetns(this.routerPath)
+      if (this.#router === undefined || !named(this.#router.fd, this.routerPath)) createNetns(this.routerPath)
       this.#otherWrites++
     }
     const { ino } = statSync(this.routerPath)
     if (this.#router?.inode === ino) return
     this.#dropRouter()
-    this.#router = { netlink: Netlink.open({ netns: this.routerPath }), inode: ino }
+    const fd = openSync(this.routerPath, 'r')
+    try {
+      this.#router = { netlink: Netlink.open({ netns: this.routerPath }), inode: ino, fd }
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
   }
 
   netlink(namespace: Namespace): Netlink {
@@ -84,6 +95,7 @@ export class Namespaces implements Disposable {
   #dropRouter(): void {
     this.#otherWrites += this.#router?.netlink.writes ?? 0
     this.#router?.netlink.close()
+    if (this.#router !== undefined) closeSync(this.#router.fd)
     this.#router = undefined
   }
 
@@ -94,5 +106,17 @@ export class Namespaces implements Disposable {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+}
+
+/** `ip netns attach`: the kernel binds a namespace from wherever it is open (fs/namespace.c, `__do_loopback`). */
+function named(fd: number, path: string): boolean {
+  try {
+    writeFileSync(path, '', { mode: 0o444, flag: 'a' })
+    execFileSync('mount', ['--no-canonicalize', '--bind', `/proc/${process.pid}/fd/${fd}`, path], { stdio: 'ignore' })
+    return true
+  } catch {
+    rmSync(path, { force: true })
+    return false
   }
 }
