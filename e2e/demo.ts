@@ -3,6 +3,7 @@ import { demoFiles } from './lab/demo-files.ts'
 import { eventually } from './lab/eventually.ts'
 import { Lab } from './lab/lab.ts'
 import { announcedBy, startFrrSpeaker } from './lab/speaker.ts'
+import { addWorkload } from './lab/workload.ts'
 
 const began = performance.now()
 
@@ -42,14 +43,14 @@ async function startSpeakers(lab: Lab): Promise<void> {
   await Promise.all(lab.nodes.map((node) => startFrrSpeaker(node, ['red', 'blue'])))
   say('plugs a virtual machine into br-hs-110 and one into br-hs-300 of each node')
   for (const [at, node] of lab.nodes.entries()) {
-    await lab.addGuest(`vm${at + 1}`, {
-      node: node.name,
+    await addWorkload(lab, node, {
+      name: `vm${at + 1}`,
       bridge: 'br-hs-110',
       addresses: [`10.110.0.1${at + 1}/24`, `fd00:110::1${at + 1}/64`],
       gateways: ['10.110.0.1', 'fd00:110::1'],
     })
     const addresses = [`10.30.0.1${at + 1}/24`, `fd00:30::1${at + 1}/64`]
-    await lab.addGuest(`iso${at + 1}`, { node: node.name, bridge: 'br-hs-300', addresses })
+    await addWorkload(lab, node, { name: `iso${at + 1}`, bridge: 'br-hs-300', addresses })
   }
 }
 

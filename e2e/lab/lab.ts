@@ -18,15 +18,6 @@ interface Start {
   readonly running: ReadonlyMap<string, string>
 }
 
-export interface GuestPlug {
-  readonly node: string
-  /** A bridge in the node's namespace: `br-hs-110`. */
-  readonly bridge: string
-  /** With prefix length. */
-  readonly addresses: readonly string[]
-  readonly gateways?: readonly string[]
-}
-
 export class Lab {
   readonly topology: Topology
   readonly nodes: readonly LabNode[]
@@ -88,36 +79,6 @@ export class Lab {
   async removeNamespace(name: string): Promise<void> {
     await endProcesses(name)
     await run(['ip', 'netns', 'del', name])
-  }
-
-  /**
-   * Something that is plugged into a bridge of a node, as a pod or a virtual machine is: a namespace with one NIC, eth0.
-   * Gone after the scenario.
-   */
-  async addGuest(name: string, plug: GuestPlug): Promise<Namespace> {
-    const guest = await this.addNamespace(name)
-    await run([
-      'ip',
-      'link',
-      'add',
-      'eth0',
-      'netns',
-      name,
-      'type',
-      'veth',
-      'peer',
-      'name',
-      `v-${name}`,
-      'netns',
-      plug.node,
-    ])
-    await this.ns(plug.node).ip(`link set v-${name} master ${plug.bridge} up`)
-    await guest.ip(
-      'link set eth0 up',
-      ...plug.addresses.map((address) => `addr add ${address} dev eth0${address.includes(':') ? ' nodad' : ''}`),
-      ...(plug.gateways ?? []).map((gateway) => `route add default via ${gateway}`),
-    )
-    return guest
   }
 
   /** Ends a router of the fabric as a power cut does: FRR gone, links down. */
