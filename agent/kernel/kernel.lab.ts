@@ -87,6 +87,8 @@ test.serial('a namespace that has lost its name gets it back, with all that is i
   await machine.pass(whole)
   t.is(indexes(), before)
   await machine.converges(t, whole)
+  t.deepEqual(await machine.kernel.uninstall(), [])
+  t.false(sh('ip netns').includes(NETNS))
 })
 
 test.serial('a foreign link of a needed name fails its resource only, and is not touched', async (t) => {

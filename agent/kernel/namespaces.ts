@@ -109,11 +109,15 @@ export class Namespaces implements Disposable {
   }
 }
 
-/** `ip netns attach`: the kernel binds a namespace from wherever it is open (fs/namespace.c, `__do_loopback`). */
+/**
+ * `ip netns attach`, from within: a bind of `fd` itself would join the old mount's peers, and not let itself be undone
+ * everywhere (fs/pnode.c); a process's own `ns/net` has none.
+ */
 function named(fd: number, path: string): boolean {
   try {
     writeFileSync(path, '', { mode: 0o444, flag: 'a' })
-    execFileSync('mount', ['--no-canonicalize', '--bind', `/proc/${process.pid}/fd/${fd}`, path], { stdio: 'ignore' })
+    const mount = ['mount', '--no-canonicalize', '--bind', '/proc/self/ns/net', path]
+    execFileSync('nsenter', [`--net=/proc/${process.pid}/fd/${fd}`, ...mount], { stdio: 'ignore' })
     return true
   } catch {
     rmSync(path, { force: true })
