@@ -64,12 +64,10 @@ export const scenario: Scenario = {
     })
 
     t.step('resources that want those names are Failed, naming link and place; all others are Ready')
+    const taken = [l2vni('bridge', { vni: 500, hostMaster: auto }), l3vni('vrf', { vni: 510, vrf: 'theirs' })]
+    const foo = l2vni('foo', { vni: 520, hostMaster: { ...auto, name: 'br-hs-foo' } })
     await node.writeConfig({
-      'taken.yaml': [
-        l2vni('bridge', { vni: 500, hostMaster: auto }),
-        l3vni('vrf', { vni: 510, vrf: 'theirs' }),
-        l2vni('foo', { vni: 520, hostMaster: { ...auto, name: 'br-hs-foo' } }),
-      ],
+      'taken.yaml': [...taken, foo],
       'good.yaml': l2vni('good', { vni: 530, hostMaster: auto }),
     })
     const states = await eventually('three are Failed, the others Ready', async () => {
@@ -97,15 +95,21 @@ export const scenario: Scenario = {
 
     t.step('a bridge of theirs may be used when the resource says so; it stays theirs')
     await node.writeConfig({
-      'foo.yaml': l2vni('bar', { vni: 540, hostMaster: { type: 'LinuxBridge', name: 'br-hs-foo', autoCreate: false } }),
+      'taken.yaml': taken,
+      'bar.yaml': l2vni('bar', { vni: 540, hostMaster: { type: 'LinuxBridge', name: 'br-hs-foo', autoCreate: false } }),
     })
     await eventually('bar is Ready', async () => {
       const { resources } = await node.agent.status()
       return resources.some(({ name, state }) => name === 'bar' && state === 'Ready')
     })
     assert.equal((await node.link('host-540'))?.master, 'br-hs-foo')
-    await node.removeConfig('foo.yaml')
+    await node.removeConfig('bar.yaml')
+    await node.writeConfig({ 'taken.yaml': [...taken, foo] })
     await eventually('bar is gone', async () => (await node.link('host-540')) === undefined)
+    await eventually('foo waits again', async () => {
+      const { resources } = await node.agent.status()
+      return resources.some(({ name, state }) => name === 'foo' && state === 'Failed')
+    })
     assert.deepEqual(await theirs(node), before, 'nothing of theirs was touched')
 
     t.step('nor does a restart touch anything')
