@@ -134,14 +134,22 @@ export async function hasEvpnRoutes(frr: Frr, prefixes: readonly string[], vtep:
 export async function nextHops(frr: Frr, prefix: string, vrf = 'default'): Promise<string[]> {
   const family = prefix.includes(':') ? 'ipv6' : 'ip'
   const shown = (await frr.zebra(`show ${family} route vrf ${vrf} ${prefix} json`)) as Record<string, ZebraRoute[]>
-  return (shown[prefix] ?? [])
-    .filter(({ selected }) => selected)
-    .flatMap(({ nexthops = [] }) => nexthops.filter(({ fib }) => fib))
-    .map(({ ip = '', interfaceName = '' }) => `${ip} ${interfaceName}`.trim())
-    .sort()
+  return (
+    (shown[prefix] ?? [])
+      .filter(({ selected }) => selected)
+      // zebra leaves `fib` on a next hop that went inactive with its link, when the kernel has lost it already.
+      .flatMap(({ nexthops = [] }) => nexthops.filter(({ fib, active }) => fib && active))
+      .map(({ ip = '', interfaceName = '' }) => `${ip} ${interfaceName}`.trim())
+      .sort()
+  )
 }
 
 interface ZebraRoute {
   readonly selected?: boolean
-  readonly nexthops?: readonly { readonly fib?: boolean; readonly ip?: string; readonly interfaceName?: string }[]
+  readonly nexthops?: readonly {
+    readonly active?: boolean
+    readonly fib?: boolean
+    readonly ip?: string
+    readonly interfaceName?: string
+  }[]
 }

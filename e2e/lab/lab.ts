@@ -81,10 +81,10 @@ export class Lab {
     await run(['ip', 'netns', 'del', name])
   }
 
-  /** Ends a router of the fabric as a power cut does: FRR gone, links down. */
+  /** Ends a router of the fabric as a power cut does: links down, no last word of FRR on them. */
   async powerOff(name: string): Promise<void> {
-    await this.router(name).kill()
     await this.setLinks(name, 'down')
+    await this.router(name).kill()
   }
 
   /** Turns it on again, with the configuration of its file. */
