@@ -10,7 +10,7 @@ import { FrrAdapter } from './frr-port.ts'
 import { FrrSupply } from './frr-supply.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { lock, lockNames } from './lock.ts'
-import type { Log } from './log.ts'
+import type { Log } from '../log/log.ts'
 import type { AgentOptions } from './options.ts'
 import { Reconciler, type PassReport } from './reconciler.ts'
 import { FollowedSource } from './source/followed-source.ts'
@@ -19,7 +19,7 @@ import { keyOfRef } from './resource-state.ts'
 import { statusDocument, type StatusDocument } from './status/document.ts'
 import { metricsText } from './status/metrics.ts'
 import { serveHealth, serveSocket, type Health, type Served } from './status/server.ts'
-import { Wake } from './wake.ts'
+import { Wake } from '../pace/wake.ts'
 
 /** Runs until `stop` aborts. @throws LockError, ServerError, KernelError when it cannot start */
 export async function runAgent(options: AgentOptions, log: Log, stop: AbortController): Promise<void> {

@@ -9,7 +9,7 @@ import { diff } from './frr/diff.ts'
 import { Frr } from './frr/frr.ts'
 import { ManagedFrr } from './frr/managed.ts'
 import { root } from './frr/tree.ts'
-import { messageOf, type Log } from './log.ts'
+import { messageOf, type Log } from '../log/log.ts'
 import type { AgentOptions } from './options.ts'
 
 const RETRY_FIRST_MS = 200

@@ -2,7 +2,7 @@
 import { promises } from 'node:fs'
 import manifest from '../package.json' with { type: 'json' }
 import { runAgent } from './agent.ts'
-import { createLog, type Log } from './log.ts'
+import { createLog, type Log } from '../log/log.ts'
 import { helpText, parseOptions, UsageError, type AgentOptions } from './options.ts'
 import { uninstall } from './uninstall.ts'
 

@@ -1,6 +1,6 @@
 /** The agent's command line: one table of flags makes the parser, the defaults and the help text. */
 import { parseArgs } from 'node:util'
-import { FORMATS, LEVELS, type Format, type Level } from './log.ts'
+import { FORMATS, LEVELS, type Format, type Level } from '../log/log.ts'
 
 export interface AgentOptions {
   readonly command: 'run' | 'uninstall' | 'help' | 'version'

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { NodePlan, ResourceRef, SegmentPlan } from '../api/plan/node-plan.ts'
-import { createLog } from './log.ts'
+import { createLog } from '../log/log.ts'
 import { FrrAwayError, type FrrPort, type KernelPort, type Remark, type Step } from './ports.ts'
 import { Reconciler } from './reconciler.ts'
 import { keyOfRef, resourcesOf, type Failure } from './resource-state.ts'

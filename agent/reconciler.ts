@@ -5,8 +5,8 @@
  * the one FRR survives: links exist, down, before FRR names them; they are raised when zebra knows their VNIs; FRR lets
  * go of them before they are deleted. A failure ends the work for its own resource in that pass and no other's.
  */
-import type { Log } from './log.ts'
-import { messageOf } from './log.ts'
+import type { Log } from '../log/log.ts'
+import { messageOf } from '../log/log.ts'
 import { FrrAwayError, type FrrPort, type KernelPort, type Step } from './ports.ts'
 import { Pass } from './pass.ts'
 import { keyOfRef, type ResourceState } from './resource-state.ts'

@@ -1,6 +1,6 @@
 /** The states of all resources on this node, from pass to pass; says in the log when one becomes another. */
 import type { NodePlan, ResourceRef } from '../api/plan/node-plan.ts'
-import type { Log } from './log.ts'
+import type { Log } from '../log/log.ts'
 import { FRR_AWAY, NODE, type Pass } from './pass.ts'
 import { isHeldBack, keyOfRef, nextState, resourcesOf, type ResourceState } from './resource-state.ts'
 

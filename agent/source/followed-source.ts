@@ -1,12 +1,12 @@
 /** The static source at work: reads whenever the files change, hands on what they want, logs what is wrong with them. */
 import { hostname } from 'node:os'
 import { hostAddresses } from './host-addresses.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../../log/log.ts'
 import type { AgentOptions } from '../options.ts'
-import { Wake } from '../wake.ts'
+import { Wake } from '../../pace/wake.ts'
 import type { Planned } from './planned.ts'
 import { StaticSource, type SourceReading } from './static-source.ts'
-import { watchDirectory } from './watch-directory.ts'
+import { watchDirectory } from '../../files/watch-directory.ts'
 
 const RESCAN_MS = 5000
 const UNSETTLED_MS = 500

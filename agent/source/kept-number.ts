@@ -1,7 +1,7 @@
 /** The node's number on disk, when it came from an interface's address: see node-number.ts. */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeDurably } from './durable.ts'
+import { writeDurably } from '../../files/durable.ts'
 import type { KeptNumber } from './node-number.ts'
 
 const pathIn = (stateDir: string): string => join(stateDir, 'node-number.json')

@@ -5,8 +5,8 @@
  * Those that are there at the first reading arrive together; each later one after all before it. The order is kept on
  * disk with the last good plan.
  */
-import type { AnyResource } from '../../api/kinds/kinds.ts'
-import type { Secret } from '../../api/snapshot/snapshot.ts'
+import type { AnyResource } from '../api/kinds/kinds.ts'
+import type { Secret } from '../api/snapshot/snapshot.ts'
 
 /** `Kind/name` to a rank; a lower one came earlier. */
 export type Arrivals = Readonly<Record<string, number>>

@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { AnyResource } from '../../api/kinds/kinds.ts'
+import type { AnyResource } from '../api/kinds/kinds.ts'
 import { arrivals, inOrderOfArrival } from './arrival.ts'
 
 const object = (name: string, creationTimestamp?: string): AnyResource =>
