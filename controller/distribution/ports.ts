@@ -42,4 +42,3 @@ export type Leadership =
   | { readonly leads: true }
   /** `leader` is ADDRESS:PORT of who does, if known. */
   | { readonly leads: false; readonly leader?: string }
-
