@@ -1,6 +1,8 @@
 /** A node as nodeleaf numbers it. The controller writes one for each Node; in static mode files may stand in for it. */
 import * as z from 'zod'
+import { cel } from './cel.ts'
 import { defineKind, type Resource } from './kind.ts'
+import { address } from './scalars.ts'
 import { age, conditions, ready } from './status.ts'
 
 const word = z.string().max(253)
@@ -34,12 +36,41 @@ const vniState = z.strictObject({
 const list = <Item extends z.ZodType>(item: Item, max: number) =>
   z.array(item).max(max).optional().meta({ 'x-kubernetes-list-type': 'atomic' })
 
+/** Written down, so that nobody has to compute them and a pool that grows moves none of them. */
+const addresses = z
+  .strictObject({
+    vteps: list(address, 2).describe('VTEP addresses, one a family. They stay while they are in use.'),
+    routerID: address.optional().describe('Router ID. It stays while it is in use.'),
+    hostSessions: list(
+      z.strictObject({
+        vrf: word.optional().describe('Absent: the default VRF.'),
+        addresses: list(word, 2).describe("The host's addresses, with prefix length."),
+      }),
+      4096,
+    ).describe("The host's side of its sessions. For people: they follow from the index."),
+  })
+  .meta(
+    cel(
+      {
+        rule: "!has(self.vteps) || size(self.vteps) < 2 || self.vteps[0].contains(':') != self.vteps[1].contains(':')",
+        message: 'both VTEP addresses are of one family',
+        remedy: 'keep one of them, or replace the other by one of the other family',
+        fieldPath: '.vteps',
+      },
+      {
+        rule: "!has(self.routerID) || !self.routerID.contains(':')",
+        message: 'a router ID is written like an IPv4 address (RFC 4271)',
+        remedy: 'use an IPv4 address, such as 10.0.0.1, or leave it out',
+        fieldPath: '.routerID',
+      },
+    ),
+  )
+
 export const routerNode = defineKind({
   name: 'RouterNode',
   plural: 'routernodes',
   shortNames: ['rn'],
-  description:
-    'A node as nodeleaf numbers it: its index, from which all its addresses follow, and how its router fares.',
+  description: 'A node as nodeleaf numbers it: its index, its addresses, and how its router fares.',
   spec: z.strictObject({
     index: z
       .int()
@@ -48,6 +79,9 @@ export const routerNode = defineKind({
       .describe(
         'The number of the node, from 0; no two nodes share one. Its VTEP is address 1 + index of the pool, its host sessions address 2 + index.',
       ),
+    addresses: addresses
+      .optional()
+      .describe('The addresses of the node. Written by the controller; absent, they follow from the index.'),
   }),
   example: { name: 'node1', spec: { index: 0 } },
   status: z.strictObject({
@@ -60,20 +94,6 @@ export const routerNode = defineKind({
       })
       .optional()
       .describe('Revisions of the plan.'),
-    addresses: z
-      .strictObject({
-        vteps: list(word, 2).describe('VTEP addresses, one a family.'),
-        routerID: word.optional().describe('Router ID.'),
-        hostSessions: list(
-          z.strictObject({
-            vrf: word.optional().describe('Absent: the default VRF.'),
-            addresses: list(word, 2).describe("The host's addresses."),
-          }),
-          4096,
-        ).describe("The host's side of its sessions."),
-      })
-      .optional()
-      .describe('The addresses that follow from the index, so that nobody has to compute them.'),
     failures: list(failure, 1024).describe('What does not work, and why.'),
     sessions: list(session, 1024).describe('BGP sessions.'),
     vnis: list(vniState, 8192).describe('VNIs.'),
@@ -90,7 +110,7 @@ export const routerNode = defineKind({
   columns: [
     { name: 'Index', type: 'integer', path: '.spec.index' },
     ready,
-    { name: 'VTEPs', type: 'string', path: '.status.addresses.vteps', wide: true },
+    { name: 'VTEPs', type: 'string', path: '.spec.addresses.vteps', wide: true },
     { name: 'Applied', type: 'string', path: '.status.revision.applied', wide: true },
     { name: 'FRR', type: 'string', path: '.status.versions.frr', wide: true },
     age,

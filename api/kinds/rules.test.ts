@@ -49,6 +49,17 @@ const good: readonly [string, Record<string, unknown>][] = [
   ['L3VNI', { routeTargets: { import: ['*:100', '64514:4294967295', '192.0.2.1:65535', '4200000000:1'] } }],
   ['L3VNI', { nodeSelector: { matchExpressions: [{ key: 'rack', operator: 'Exists' }] } }],
   ['L2VNI', { vrf: 'red', gatewayIPs: ['10.110.0.1/24', 'fd00:110::1/64'] }],
+  ['RouterNode', { addresses: {} }],
+  [
+    'RouterNode',
+    {
+      addresses: {
+        vteps: ['100.65.0.1', 'fd00:65::1'],
+        routerID: '100.65.0.1',
+        hostSessions: [{ addresses: ['10.0.0.2/24'] }, { vrf: 'red', addresses: ['192.169.10.2/24'] }],
+      },
+    },
+  ],
   ['L2VNI', { vrf: 'red', gatewayIPs: ['10.110.0.0/31'] }],
   ['L2VNI', { routeTargets: { import: ['64514:110', '64600:110'], export: ['64600:110'] } }],
   ['L2VNI', { routeTargets: { export: ['64600:110'] } }],
@@ -177,6 +188,9 @@ const bad: readonly [string, Record<string, unknown>, ...string[]][] = [
   ['L2VNI', { hostMaster: { type: 'LinuxBridge', name: 'host-110' } }, 'spec.hostMaster.name'],
   ['L3Passthrough', { hostSession: undefined }, 'spec.hostSession'],
   ['RouterNode', { index: -1 }, 'spec.index'],
+  ['RouterNode', { addresses: { vteps: ['100.65.0.1', '100.65.0.2'] } }, 'spec.addresses.vteps'],
+  ['RouterNode', { addresses: { vteps: ['100.65.0.1/32'] } }, 'spec.addresses.vteps[0]'],
+  ['RouterNode', { addresses: { routerID: 'fd00::1' } }, 'spec.addresses.routerID'],
 ]
 
 for (const [name, change, ...fields] of bad)
