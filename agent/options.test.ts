@@ -29,7 +29,38 @@ test('health takes IPv4, IPv6 and all addresses', (t) => {
   t.deepEqual(parseOptions(['--health', ':80']).health, { address: '', port: 80 })
 })
 
+const controller = ['--controller', 'c.example:7443', '--controller-ca', '/ca']
+
+test('a controller is known by address, authority, name and a proof of the node', (t) => {
+  t.is(parseOptions([]).controller, undefined)
+  t.deepEqual(parseOptions([...controller, '--token-file', '/t']).controller, {
+    host: 'c.example',
+    port: 7443,
+    ca: '/ca',
+    name: 'c.example',
+    proof: { tokenFile: '/t' },
+  })
+  const flags = ['--controller', '[fd00::1]:1', '--controller-ca', '/ca', '--controller-name', 'n']
+  t.deepEqual(parseOptions([...flags, '--tls-cert', '/c', '--tls-key', '/k']).controller, {
+    host: 'fd00::1',
+    port: 1,
+    ca: '/ca',
+    name: 'n',
+    proof: { certFile: '/c', keyFile: '/k' },
+  })
+})
+
 for (const args of [
+  controller,
+  ['--controller', 'c:7443', '--token-file', '/t'],
+  ['--controller', 'c', '--controller-ca', '/ca', '--token-file', '/t'],
+  ['--controller', ':7443', '--controller-ca', '/ca', '--token-file', '/t'],
+  [...controller, '--tls-cert', '/c'],
+  [...controller, '--tls-key', '/k'],
+  [...controller, '--token-file', '/t', '--tls-cert', '/c', '--tls-key', '/k'],
+  [...controller, '--token-file', '/t', '--tls-key', '/k'],
+  ['--controller-ca', '/ca'],
+  ['--token-file', '/t'],
   ['--nonsense'],
   ['start'],
   ['run', 'twice'],
@@ -54,7 +85,16 @@ for (const args of [
 
 test('the help names every flag of the parser and fits a terminal', (t) => {
   const text = helpText()
-  for (const flag of ['config-dir', 'node-file', 'netns', 'frr-sockets', 'health', 'resync'])
+  for (const flag of [
+    'config-dir',
+    'node-file',
+    'netns',
+    'frr-sockets',
+    'health',
+    'resync',
+    'controller',
+    'token-file',
+  ])
     t.regex(text, new RegExp(`--${flag}`))
   for (const line of text.split('\n')) t.true(line.length <= 120, line)
 })

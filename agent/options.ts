@@ -8,6 +8,8 @@ export interface AgentOptions {
   readonly nodeFile?: string
   readonly index?: number
   readonly configDir: string
+  /** Where the plan comes from beside the files; absent: from the files alone. */
+  readonly controller?: ControllerOptions
   readonly stateDir: string
   readonly runDir: string
   /** Name of the router's network namespace, below /run/netns. */
@@ -21,6 +23,17 @@ export interface AgentOptions {
   readonly logFormat: Format
   readonly logLevel: Level
   readonly resyncSeconds: number
+}
+
+export interface ControllerOptions {
+  readonly host: string
+  readonly port: number
+  /** PEM file of the authorities that the controller's certificate may come from; read at every dial. */
+  readonly ca: string
+  /** Name that the certificate must have. */
+  readonly name: string
+  /** How the agent proves which node it is; the files are read at every dial. */
+  readonly proof: { readonly tokenFile: string } | { readonly certFile: string; readonly keyFile: string }
 }
 
 /** A command line that cannot be used; the message says which flag and what it takes. */
@@ -40,6 +53,24 @@ const FLAGS: Readonly<Record<string, Flag>> = {
     default: '/etc/nodeleaf',
     help: 'resources as *.yaml, *.yml and *.json files; watched',
   },
+  controller: {
+    value: 'ADDRESS:PORT',
+    help: 'gets the plan from there too; files count where it says nothing (default: files alone)',
+  },
+  'controller-ca': {
+    value: 'FILE',
+    help: "authorities (PEM) of the controller's certificate; needed with --controller",
+  },
+  'controller-name': {
+    value: 'NAME',
+    help: "name in the controller's certificate (default: the host of --controller)",
+  },
+  'token-file': { value: 'FILE', help: 'in Kubernetes: projected ServiceAccount token, audience nodeleaf' },
+  'tls-cert': {
+    value: 'FILE',
+    help: 'outside Kubernetes: client certificate (PEM) that names the node; with --tls-key',
+  },
+  'tls-key': { value: 'FILE', help: 'its private key (PEM)' },
   node: { value: 'NAME', help: "this node's name (default: the node file's name, else the host name)" },
   'node-file': { value: 'FILE', help: 'YAML with name, labels and index (or indexFrom.interface) of this node' },
   index: { value: 'N', help: "this node's number, 0 or more; goes before the node file and RouterNode documents" },
@@ -71,7 +102,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
 export function helpText(): string {
   const rows = Object.entries(FLAGS).map(([flagName, flag]) => {
     const left = `  --${flagName} ${flag.value}`
-    return `${left.padEnd(26)} ${flag.help}${flag.default === undefined ? '' : ` (default: ${flag.default})`}`
+    return `${left.padEnd(28)} ${flag.help}${flag.default === undefined ? '' : ` (default: ${flag.default})`}`
   })
   return [
     'nodeleaf-agent keeps this node a leaf of the EVPN fabric: it makes the router of the configuration in a network',
@@ -105,19 +136,21 @@ export function parseOptions(args: readonly string[]): AgentOptions {
   const nodeFile = text('node-file')
   const index = text('index')
   const health = text('health')
+  const controller = controllerOptions(text)
   return {
     command: oneOf('the command', command, ['run', 'uninstall', 'help', 'version'] as const),
     ...(node === undefined ? {} : { node }),
     ...(nodeFile === undefined ? {} : { nodeFile }),
     ...(index === undefined ? {} : { index: integer('index', index, 0, 2 ** 31) }),
     configDir: required('config-dir'),
+    ...(controller === undefined ? {} : { controller }),
     stateDir: required('state-dir'),
     runDir: required('run-dir'),
     netns,
     frr: oneOf('--frr', required('frr'), ['managed', 'external'] as const),
     frrName,
     frrSockets: text('frr-sockets') ?? `/run/frr/${frrName}`,
-    ...(health === undefined ? {} : { health: endpoint(health) }),
+    ...(health === undefined ? {} : { health: endpoint('health', health) }),
     logFormat: oneOf('--log-format', required('log-format'), FORMATS),
     logLevel: oneOf('--log-level', required('log-level'), LEVELS),
     resyncSeconds: integer('resync', required('resync'), 1, 86_400),
@@ -164,8 +197,37 @@ function name(flag: string, value: string): string {
   return value
 }
 
-function endpoint(value: string): { address: string; port: number } {
+function endpoint(flag: string, value: string): { address: string; port: number } {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(value)
-  if (match === null) throw new UsageError(`--health is "${value}", but must be ADDRESS:PORT, such as 127.0.0.1:9100`)
-  return { address: match[1] ?? match[2] ?? '', port: integer('health', match[3] ?? '', 0, 65_535) }
+  if (match === null) throw new UsageError(`--${flag} is "${value}", but must be ADDRESS:PORT, such as 127.0.0.1:9100`)
+  return { address: match[1] ?? match[2] ?? '', port: integer(flag, match[3] ?? '', 0, 65_535) }
+}
+
+const CONTROLLER_FLAGS = ['controller-ca', 'controller-name', 'token-file', 'tls-cert', 'tls-key'] as const
+
+/** @throws UsageError when the flags do not say where the controller is, how to know it, and how to prove the node. */
+function controllerOptions(text: (flag: string) => string | undefined): ControllerOptions | undefined {
+  const controller = text('controller')
+  if (controller === undefined) {
+    const stray = CONTROLLER_FLAGS.find((flag) => text(flag) !== undefined)
+    if (stray !== undefined) throw new UsageError(`--${stray} is of no use without --controller ADDRESS:PORT`)
+    return undefined
+  }
+  const { address: host, port } = endpoint('controller', controller)
+  if (host === '' || port === 0) throw new UsageError(`--controller is "${controller}": it needs both host and port`)
+  const ca = text('controller-ca')
+  if (ca === undefined)
+    throw new UsageError("--controller needs --controller-ca FILE, to know the controller's certificate")
+  return { host, port, ca, name: text('controller-name') ?? host, proof: proofOf(text) }
+}
+
+function proofOf(text: (flag: string) => string | undefined): ControllerOptions['proof'] {
+  const [tokenFile, certFile, keyFile] = [text('token-file'), text('tls-cert'), text('tls-key')]
+  if (tokenFile !== undefined && (certFile ?? keyFile) !== undefined)
+    throw new UsageError('--token-file and --tls-cert/--tls-key are two proofs of the node: give one')
+  if (tokenFile !== undefined) return { tokenFile }
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile }
+  if (certFile !== undefined) throw new UsageError('--tls-cert needs --tls-key FILE')
+  if (keyFile !== undefined) throw new UsageError('--tls-key needs --tls-cert FILE')
+  throw new UsageError('--controller needs --token-file FILE, or --tls-cert FILE and --tls-key FILE, to prove the node')
 }
