@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file distribution.proto.
  */
 export const file_distribution: GenFile = /*@__PURE__*/
-  fileDesc("ChJkaXN0cmlidXRpb24ucHJvdG8SEW5vZGVsZWFmLnYxYWxwaGExIt0BCgxBZ2VudE1lc3NhZ2USKQoFaGVsbG8YASABKAsyGC5ub2RlbGVhZi52MWFscGhhMS5IZWxsb0gAEj0KD2Fja25vd2xlZGdlbWVudBgCIAEoCzIiLm5vZGVsZWFmLnYxYWxwaGExLkFja25vd2xlZGdlbWVudEgAEisKBnJlcG9ydBgDIAEoCzIZLm5vZGVsZWFmLnYxYWxwaGExLlJlcG9ydEgAEisKBmRldGFpbBgEIAEoCzIZLm5vZGVsZWFmLnYxYWxwaGExLkRldGFpbEgAQgkKB21lc3NhZ2UiuAEKEUNvbnRyb2xsZXJNZXNzYWdlEi0KB3dlbGNvbWUYASABKAsyGi5ub2RlbGVhZi52MWFscGhhMS5XZWxjb21lSAASLQoEcGxhbhgCIAEoCzIdLm5vZGVsZWFmLnYxYWxwaGExLlBsYW5VcGRhdGVIABI6Cg5kZXRhaWxfcmVxdWVzdBgDIAEoCzIgLm5vZGVsZWFmLnYxYWxwaGExLkRldGFpbFJlcXVlc3RIAEIJCgdtZXNzYWdlItIBCgVIZWxsbxIMCgRub2RlGAEgASgJEi0KCHZlcnNpb25zGAIgASgLMhsubm9kZWxlYWYudjFhbHBoYTEuVmVyc2lvbnMSFQoNcGxhbl92ZXJzaW9ucxgDIAMoCRIQCghyZXZpc2lvbhgEIAEoCRI0CgZsYWJlbHMYBSADKAsyJC5ub2RlbGVhZi52MWFscGhhMS5IZWxsby5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKCFZlcnNpb25zEg0KBWFnZW50GAEgASgJEgsKA2ZychgCIAEoCRIOCgZrZXJuZWwYAyABKAkSEAoIZGF0YXBhdGgYBCABKAkiHQoHV2VsY29tZRISCgpjb250cm9sbGVyGAEgASgJIpMBCgpQbGFuVXBkYXRlEgwKBGJhc2UYASABKAkSEAoIcmV2aXNpb24YAiABKAkSJQoDc2V0GAMgAygLMhgubm9kZWxlYWYudjFhbHBoYTEuUGllY2USDgoGcmVtb3ZlGAQgAygJEgwKBG1vcmUYBSABKAgSFAoHcmVmdXNlZBgGIAEoDEgAiAEBQgoKCF9yZWZ1c2VkIiIKBVBpZWNlEgsKA2tleRgBIAEoCRIMCgRqc29uGAIgASgMIjIKD0Fja25vd2xlZGdlbWVudBIQCghyZXZpc2lvbhgBIAEoCRINCgVlcnJvchgCIAEoCSL7AQoGUmVwb3J0Eg8KB2FwcGxpZWQYASABKAkSEQoJbGFzdF9nb29kGAIgASgJEjEKB3VucmVhZHkYAyADKAsyIC5ub2RlbGVhZi52MWFscGhhMS5SZXNvdXJjZVN0YXRlEg8KB3NldHRsZWQYBCABKAgSFgoOcHJvYmxlbV9yZWFzb24YBSABKAkSFwoPcHJvYmxlbV9tZXNzYWdlGAYgASgJEhYKDmRldGFpbF92ZXJzaW9uGAcgASgEEi0KCHZlcnNpb25zGAggASgLMhsubm9kZWxlYWYudjFhbHBoYTEuVmVyc2lvbnMSEQoJY29uZmxpY3RzGAkgAygJIm0KDVJlc291cmNlU3RhdGUSDAoEa2luZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhAKCHNpbmNlX21zGAYgASgDIg8KDURldGFpbFJlcXVlc3QibQoGRGV0YWlsEg8KB3ZlcnNpb24YASABKAQSLAoIc2Vzc2lvbnMYAiADKAsyGi5ub2RlbGVhZi52MWFscGhhMS5TZXNzaW9uEiQKBHZuaXMYAyADKAsyFi5ub2RlbGVhZi52MWFscGhhMS5WbmkitgEKB1Nlc3Npb24SDAoEcGVlchgBIAEoCRILCgN2cmYYAiABKAkSDQoFc3RhdGUYAyABKAkSEAoIc2luY2VfbXMYBCABKAMSHgoRcHJlZml4ZXNfcmVjZWl2ZWQYBSABKA1IAIgBARIaCg1wcmVmaXhlc19zZW50GAYgASgNSAGIAQESCwoDYmZkGAcgASgJQhQKEl9wcmVmaXhlc19yZWNlaXZlZEIQCg5fcHJlZml4ZXNfc2VudCJpCgNWbmkSCwoDdm5pGAEgASgNEgwKBHR5cGUYAiABKAkSDQoFc3RhdGUYAyABKAkSEgoFdnRlcHMYBCABKA1IAIgBARIRCgRtYWNzGAUgASgNSAGIAQFCCAoGX3Z0ZXBzQgcKBV9tYWNzMmQKDERpc3RyaWJ1dGlvbhJUCgdDb25uZWN0Eh8ubm9kZWxlYWYudjFhbHBoYTEuQWdlbnRNZXNzYWdlGiQubm9kZWxlYWYudjFhbHBoYTEuQ29udHJvbGxlck1lc3NhZ2UoATABYgZwcm90bzM");
+  fileDesc("ChJkaXN0cmlidXRpb24ucHJvdG8SEW5vZGVsZWFmLnYxYWxwaGExIt0BCgxBZ2VudE1lc3NhZ2USKQoFaGVsbG8YASABKAsyGC5ub2RlbGVhZi52MWFscGhhMS5IZWxsb0gAEj0KD2Fja25vd2xlZGdlbWVudBgCIAEoCzIiLm5vZGVsZWFmLnYxYWxwaGExLkFja25vd2xlZGdlbWVudEgAEisKBnJlcG9ydBgDIAEoCzIZLm5vZGVsZWFmLnYxYWxwaGExLlJlcG9ydEgAEisKBmRldGFpbBgEIAEoCzIZLm5vZGVsZWFmLnYxYWxwaGExLkRldGFpbEgAQgkKB21lc3NhZ2UiuAEKEUNvbnRyb2xsZXJNZXNzYWdlEi0KB3dlbGNvbWUYASABKAsyGi5ub2RlbGVhZi52MWFscGhhMS5XZWxjb21lSAASLQoEcGxhbhgCIAEoCzIdLm5vZGVsZWFmLnYxYWxwaGExLlBsYW5VcGRhdGVIABI6Cg5kZXRhaWxfcmVxdWVzdBgDIAEoCzIgLm5vZGVsZWFmLnYxYWxwaGExLkRldGFpbFJlcXVlc3RIAEIJCgdtZXNzYWdlIuoBCgVIZWxsbxIMCgRub2RlGAEgASgJEi0KCHZlcnNpb25zGAIgASgLMhsubm9kZWxlYWYudjFhbHBoYTEuVmVyc2lvbnMSFQoNcGxhbl92ZXJzaW9ucxgDIAMoCRIQCghyZXZpc2lvbhgEIAEoCRI0CgZsYWJlbHMYBSADKAsyJC5ub2RlbGVhZi52MWFscGhhMS5IZWxsby5MYWJlbHNFbnRyeRIWCg5yZWZ1c2VkX2RpZ2VzdBgGIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKCFZlcnNpb25zEg0KBWFnZW50GAEgASgJEgsKA2ZychgCIAEoCRIOCgZrZXJuZWwYAyABKAkSEAoIZGF0YXBhdGgYBCABKAkiHQoHV2VsY29tZRISCgpjb250cm9sbGVyGAEgASgJIqsBCgpQbGFuVXBkYXRlEgwKBGJhc2UYASABKAkSEAoIcmV2aXNpb24YAiABKAkSJQoDc2V0GAMgAygLMhgubm9kZWxlYWYudjFhbHBoYTEuUGllY2USDgoGcmVtb3ZlGAQgAygJEgwKBG1vcmUYBSABKAgSFAoHcmVmdXNlZBgGIAEoDEgAiAEBEhYKDnJlZnVzZWRfZGlnZXN0GAcgASgJQgoKCF9yZWZ1c2VkIiIKBVBpZWNlEgsKA2tleRgBIAEoCRIMCgRqc29uGAIgASgMIjIKD0Fja25vd2xlZGdlbWVudBIQCghyZXZpc2lvbhgBIAEoCRINCgVlcnJvchgCIAEoCSL7AQoGUmVwb3J0Eg8KB2FwcGxpZWQYASABKAkSEQoJbGFzdF9nb29kGAIgASgJEjEKB3VucmVhZHkYAyADKAsyIC5ub2RlbGVhZi52MWFscGhhMS5SZXNvdXJjZVN0YXRlEg8KB3NldHRsZWQYBCABKAgSFgoOcHJvYmxlbV9yZWFzb24YBSABKAkSFwoPcHJvYmxlbV9tZXNzYWdlGAYgASgJEhYKDmRldGFpbF92ZXJzaW9uGAcgASgEEi0KCHZlcnNpb25zGAggASgLMhsubm9kZWxlYWYudjFhbHBoYTEuVmVyc2lvbnMSEQoJY29uZmxpY3RzGAkgAygJIm0KDVJlc291cmNlU3RhdGUSDAoEa2luZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhAKCHNpbmNlX21zGAYgASgDIg8KDURldGFpbFJlcXVlc3QibQoGRGV0YWlsEg8KB3ZlcnNpb24YASABKAQSLAoIc2Vzc2lvbnMYAiADKAsyGi5ub2RlbGVhZi52MWFscGhhMS5TZXNzaW9uEiQKBHZuaXMYAyADKAsyFi5ub2RlbGVhZi52MWFscGhhMS5WbmkitgEKB1Nlc3Npb24SDAoEcGVlchgBIAEoCRILCgN2cmYYAiABKAkSDQoFc3RhdGUYAyABKAkSEAoIc2luY2VfbXMYBCABKAMSHgoRcHJlZml4ZXNfcmVjZWl2ZWQYBSABKA1IAIgBARIaCg1wcmVmaXhlc19zZW50GAYgASgNSAGIAQESCwoDYmZkGAcgASgJQhQKEl9wcmVmaXhlc19yZWNlaXZlZEIQCg5fcHJlZml4ZXNfc2VudCJpCgNWbmkSCwoDdm5pGAEgASgNEgwKBHR5cGUYAiABKAkSDQoFc3RhdGUYAyABKAkSEgoFdnRlcHMYBCABKA1IAIgBARIRCgRtYWNzGAUgASgNSAGIAQFCCAoGX3Z0ZXBzQgcKBV9tYWNzMmQKDERpc3RyaWJ1dGlvbhJUCgdDb25uZWN0Eh8ubm9kZWxlYWYudjFhbHBoYTEuQWdlbnRNZXNzYWdlGiQubm9kZWxlYWYudjFhbHBoYTEuQ29udHJvbGxlck1lc3NhZ2UoATABYgZwcm90bzM");
 
 /**
  * @generated from message nodeleaf.v1alpha1.AgentMessage
@@ -130,6 +130,13 @@ export type Hello = Message<"nodeleaf.v1alpha1.Hello"> & {
    * @generated from field: map<string, string> labels = 5;
    */
   labels: { [key: string]: string };
+
+  /**
+   * PlanUpdate.refused_digest as it last came; empty: none.
+   *
+   * @generated from field: string refused_digest = 6;
+   */
+  refusedDigest: string;
 };
 
 /**
@@ -194,7 +201,8 @@ export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
 
 /**
  * Changes the plan `base` into `revision`. A large one comes in several messages, of which all but the last have `more`;
- * it counts when the last has come.
+ * it counts when the last has come, and is acknowledged once. Each of them has `base` and `revision`. Without `set` and
+ * `remove`, and with `base` equal to `revision`, only `refused` has changed.
  *
  * @generated from message nodeleaf.v1alpha1.PlanUpdate
  */
@@ -235,6 +243,14 @@ export type PlanUpdate = Message<"nodeleaf.v1alpha1.PlanUpdate"> & {
    * @generated from field: optional bytes refused = 6;
    */
   refused?: Uint8Array | undefined;
+
+  /**
+   * Comes with `refused`. Opaque: the agent keeps it beside the list and says it in Hello, so that a list that it has
+   * does not come again.
+   *
+   * @generated from field: string refused_digest = 7;
+   */
+  refusedDigest: string;
 };
 
 /**
@@ -566,6 +582,8 @@ export const Distribution: GenService<{
    *   UNAVAILABLE          this replica does not lead; the trailer `nodeleaf-leader` holds ADDRESS:PORT of the one that does
    *   FAILED_PRECONDITION  the versions do not fit; the message says which are needed
    *   ABORTED              another stream of the same node took over
+   *   INVALID_ARGUMENT     the messages are not in the order described here
+   *   DEADLINE_EXCEEDED    Hello or an Acknowledgement did not come, or the agent did not read, for too long
    *
    * @generated from rpc nodeleaf.v1alpha1.Distribution.Connect
    */
