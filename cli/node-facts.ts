@@ -1,7 +1,7 @@
 /** Which node a plan is for: from flags, a node file, or its RouterNode. */
 import { readFileSync } from 'node:fs'
 import { parseNodeFile, type NodeFile } from '../api/manifest/node-file.ts'
-import type { NodeFacts } from '../api/plan/plan.ts'
+import { recordedAddresses, type NodeFacts } from '../api/plan/node-facts.ts'
 import type { Snapshot } from '../api/snapshot/snapshot.ts'
 import { CliError } from './cli-error.ts'
 
@@ -20,7 +20,12 @@ export function nodeFacts(flags: NodeFlags, snapshot: Snapshot): NodeFacts {
   const allocated = known?.kind === 'RouterNode' ? known.spec.index : undefined
   const index = flags.index === undefined ? (file?.index ?? allocated) : indexOf(flags.index)
   if (index === undefined) throw new CliError('USAGE', missingIndex(name, file?.indexFrom !== undefined))
-  return { name, index, labels: { ...known?.metadata.labels, ...file?.labels } }
+  return {
+    ...recordedAddresses(snapshot, name, index),
+    name,
+    index,
+    labels: { ...known?.metadata.labels, ...file?.labels },
+  }
 }
 
 function missingIndex(name: string, fromInterface: boolean): string {

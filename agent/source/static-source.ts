@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { formatProblem } from '../../api/manifest/problem.ts'
 import { joined, readManifest, type Document } from '../../api/manifest/read.ts'
+import { recordedAddresses } from '../../api/plan/node-facts.ts'
 import { plan } from '../../api/plan/plan.ts'
 import { revisionOf } from '../../api/plan/revision.ts'
 import { snapshotOf, type Snapshot } from '../../api/snapshot/snapshot.ts'
@@ -103,7 +104,12 @@ export class StaticSource {
 
   #plan(snapshot: Snapshot, node: NodeIdentity, index: number, problems: SourceProblem[]): void {
     try {
-      const made = plan(snapshot, { name: node.name, labels: node.labels, index })
+      const made = plan(snapshot, {
+        ...recordedAddresses(snapshot, node.name, index),
+        name: node.name,
+        labels: node.labels,
+        index,
+      })
       this.#current = { ...made, revision: revisionOf(made.plan), from: 'configuration' }
       this.#keep(this.#current)
     } catch (error) {

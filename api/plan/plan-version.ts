@@ -7,7 +7,7 @@ import type { Violation } from '../rules/violation.ts'
 /** A part of a plan that changes as one. Key: `router`, `passthrough`, `vrf/red`, `segment/110`. */
 export interface Piece {
   readonly key: string
-  /** JSON of that part of NodePlan, UTF-8. */
+  /** Canonical JSON of that part of NodePlan, UTF-8. Shared between nodes: not to be written to. */
   readonly json: Uint8Array
 }
 
@@ -20,7 +20,11 @@ export interface PlanChange {
 export interface PlanVersion {
   readonly node: string
   readonly revision: string
+  /** What of the node's objects is left out. The same list, by identity, as long as it says the same. */
   readonly refused: readonly Violation[]
-  /** What turns `before` into this version; without `before` everything. Costs as much as what differs. */
+  /**
+   * What turns `before`, a version of the same node from the same planner, into this one; without `before` everything.
+   * Costs as much as what differs.
+   */
   changesSince(before?: PlanVersion): PlanChange
 }

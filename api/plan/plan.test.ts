@@ -7,9 +7,11 @@ import { joined, readManifest } from '../manifest/read.ts'
 import type { AnyResource } from '../kinds/kinds.ts'
 import { nameOf } from '../rules/violation.ts'
 import { snapshotOf, type Secret } from '../snapshot/snapshot.ts'
-import { plan, type NodeFacts } from './plan.ts'
+import type { NodeFacts } from './node-facts.ts'
+import { plan } from './plan.ts'
+import { redacted } from './redacted.ts'
 import { review } from './review.ts'
-import { redacted, revisionOf } from './revision.ts'
+import { revisionOf } from './revision.ts'
 
 const node: NodeFacts = { name: 'node1', index: 0, labels: { rack: '1' } }
 const demo = join(import.meta.dirname, '../../examples/demo')

@@ -2,6 +2,7 @@
 import { judgeAnywhere, judgeFabric } from '../rules/judge.ts'
 import { nameOf, refOf, type Violation } from '../rules/violation.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { factsOf } from './node-facts.ts'
 import { plan } from './plan.ts'
 import { passwordOf } from './session.ts'
 
@@ -11,13 +12,7 @@ import { passwordOf } from './session.ts'
  */
 export function review(snapshot: Snapshot): readonly Violation[] {
   const nodes = snapshot.resources.filter((each) => each.kind === 'RouterNode')
-  const all =
-    nodes.length > 0
-      ? nodes.flatMap(
-          ({ metadata, spec }) =>
-            plan(snapshot, { name: metadata.name, index: spec.index, labels: metadata.labels ?? {} }).refused,
-        )
-      : anywhere(snapshot)
+  const all = nodes.length > 0 ? nodes.flatMap((each) => plan(snapshot, factsOf(each)).refused) : anywhere(snapshot)
   const distinct = new Map<string, Violation>()
   for (const each of all) {
     const key = [nameOf(each.object), each.reason, each.field, each.other && nameOf(each.other)].join(' ')

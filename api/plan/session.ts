@@ -14,7 +14,7 @@ import type {
   ResourceRef,
   SessionOptions,
 } from './node-plan.ts'
-import { sessionHostAddress, sessionRouterAddress } from './numbers.ts'
+import { sessionRouterAddress } from './numbers.ts'
 
 export type Secrets = Readonly<Record<string, Secret>>
 
@@ -59,35 +59,25 @@ export function neighborPlan(neighbor: Neighbor, underlay: UnderlaySpec, passwor
   }
 }
 
-/** `undefined` when the network has no address for this node. */
 export function hostSessionPlan(
   owner: ResourceRef,
   session: HostSession,
   context: {
     readonly asn: number
-    readonly index: number
+    readonly hostAddresses: readonly string[]
     readonly password: string | undefined
     readonly fromHost?: Policy | undefined
     readonly toHost?: Policy | undefined
   },
-): HostSessionPlan | undefined {
-  const routerAddresses: string[] = []
-  const hostAddresses: string[] = []
-  for (const cidr of [session.localCIDR.ipv4, session.localCIDR.ipv6]) {
-    if (cidr === undefined) continue
-    const router = sessionRouterAddress(cidr)
-    const host = sessionHostAddress(cidr, context.index)
-    const length = parsePrefix(cidr)?.length
-    if (router === undefined || host === undefined || length === undefined) return undefined
-    routerAddresses.push(`${router}/${length}`)
-    hostAddresses.push(`${host}/${length}`)
-  }
+): HostSessionPlan {
   return {
     for: owner,
     asn: session.asn ?? context.asn,
     ...sessionOptions(session, remoteASOf(session.hostASN, session.hostType), context.password),
-    routerAddresses,
-    hostAddresses,
+    routerAddresses: [session.localCIDR.ipv4, session.localCIDR.ipv6]
+      .filter((cidr) => cidr !== undefined)
+      .map((cidr) => `${sessionRouterAddress(cidr)}/${parsePrefix(cidr)?.length}`),
+    hostAddresses: context.hostAddresses,
     fromHost: policyPlan(context.fromHost),
     toHost: policyPlan(context.toHost),
     allowDefault: session.allowDefault,

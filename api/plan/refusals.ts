@@ -1,0 +1,67 @@
+/** What is left out of a node's plan, in the words of a violation. */
+import type { ObjectRef } from '../kinds/kinds.ts'
+import { nameOf, type Violation } from '../rules/violation.ts'
+import type { ResourceRef } from './node-plan.ts'
+
+export function poolExhausted(
+  object: ObjectRef,
+  field: string,
+  value: string,
+  node: { readonly name: string; readonly index: number },
+): Violation {
+  return {
+    object,
+    reason: 'PoolExhausted',
+    field,
+    value,
+    message: `has no address for node ${node.name} with index ${node.index}`,
+    remedy: 'use a larger network, or give the node a smaller index',
+    node: node.name,
+  }
+}
+
+/** A session waits for its password, the rest of the object goes on. */
+export function waits(
+  object: ObjectRef,
+  field: string,
+  why: { readonly reason: Violation['reason']; readonly message: string },
+  what: string,
+  node: string,
+): Violation {
+  return {
+    object,
+    reason: why.reason,
+    field,
+    message: `${why.message}; ${what} waits for it`,
+    remedy: 'create the Secret with that key',
+    node,
+    pending: true,
+    partial: true,
+  }
+}
+
+export function noUnderlay(object: ResourceRef, node: string): Violation {
+  return {
+    object,
+    reason: 'NoUnderlay',
+    field: 'spec.nodeSelector',
+    message: `no Underlay stands on node ${node}, which ${nameOf(object)} selects`,
+    remedy: 'add an Underlay that selects the node',
+    node,
+    pending: true,
+  }
+}
+
+export function noVTEP(object: ResourceRef, vni: number, underlay: ResourceRef, node: string): Violation {
+  return {
+    object,
+    reason: 'NoVTEP',
+    field: 'spec.vni',
+    value: vni,
+    message: `${nameOf(underlay)} has no VTEP address for node ${node}`,
+    remedy: `give ${nameOf(underlay)} a pool in spec.vtep.cidrs that is large enough`,
+    other: underlay,
+    node,
+    pending: true,
+  }
+}
