@@ -1,0 +1,328 @@
+/**
+ * Files in place of the Kubernetes API, for router VMs and plain machines. `--config-dir` holds what users declare; the
+ * nodes are those whose agents came, and those with a RouterNode document. In `--state-dir`, for people to read:
+ *
+ *     resources/L3VNI-red.yaml   status of a resource
+ *     nodes/node1.yaml           a node that is known: its numbers and how it fares
+ *     problems.yaml              what is wrong with the configuration's files
+ *
+ * To forget a node that will not come back, stop its agent and remove its file: its number rests, then is free.
+ * `numbers.json` (the ledger) and `config.json` (last good files with their Secrets) are the controller's own.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { apiVersion } from '../../api/kinds/kind.ts'
+import type { RouterNode } from '../../api/kinds/router-node.ts'
+import type { Labels } from '../../api/kinds/selector.ts'
+import { writeDurably } from '../../files/durable.ts'
+import { watchDirectory } from '../../files/watch-directory.ts'
+import type { Log } from '../../log/log.ts'
+import { messageOf } from '../../log/log.ts'
+import { Wake } from '../../pace/wake.ts'
+import type { RouterNodeDetail, RouterNodeState } from '../status/router-node-status.ts'
+import { detailDigest, stateDigest } from './digest.ts'
+import { ConfigFiles, type ConfigReading } from './config-files.ts'
+import type { FabricStore, RouterNodeSpec } from './fabric-store.ts'
+import {
+  DECLARED_KINDS,
+  keyOf,
+  type Condition,
+  type Declared,
+  type DeclaredRef,
+  type NodeSeen,
+  type ResourceStatus,
+  type RouterNodeSeen,
+  type World,
+} from './world.ts'
+
+export interface DirectoryStoreOptions {
+  readonly configDir: string
+  readonly stateDir: string
+  readonly log: Log
+}
+
+/** A node's file: a RouterNode as Kubernetes would show it. */
+interface NodeFile {
+  readonly metadata: { readonly name: string; readonly labels?: Labels }
+  readonly spec?: RouterNodeSpec
+  readonly status?: Partial<RouterNodeState & RouterNodeDetail>
+}
+
+const RESCAN_MS = 3000
+const UNSETTLED_MS = 500
+
+/** RFC 1123: it becomes the name of a file. */
+const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+
+export class DirectoryStore implements FabricStore {
+  readonly #options: DirectoryStoreOptions
+  readonly #config: ConfigFiles
+  readonly #changes = new Wake({ quietMs: 100, latestMs: 1000 })
+  readonly #nodes: Map<string, NodeFile>
+  readonly #connected = new Set<string>()
+  readonly #statuses: Map<string, ResourceStatus>
+  #reading: ConfigReading | undefined
+  readonly #same = new Map<string, { readonly text: string; readonly value: unknown }>()
+  #told = new Set<string>()
+  #world: World | undefined
+
+  /** Makes the state directory. @throws when it cannot be read or written */
+  constructor(options: DirectoryStoreOptions) {
+    const { configDir, stateDir } = options
+    for (const directory of ['nodes', 'resources'])
+      mkdirSync(join(stateDir, directory), { recursive: true, mode: 0o700 })
+    this.#options = options
+    this.#config = new ConfigFiles(configDir, join(stateDir, 'config.json'))
+    this.#nodes = this.#loadNodes()
+    this.#statuses = this.#loadStatuses()
+  }
+
+  get world(): World | undefined {
+    return this.#world
+  }
+
+  async run(changed: () => void, signal: AbortSignal): Promise<void> {
+    const { configDir, stateDir } = this.#options
+    const look = (): void => this.#changes.request('changed')
+    watchDirectory(configDir, { rescanMs: RESCAN_MS, signal }, look)
+    watchDirectory(join(stateDir, 'nodes'), { rescanMs: RESCAN_MS, signal }, look)
+    do {
+      this.#read()
+      if (this.#world !== undefined) changed()
+    } while ((await this.#changes.next(signal)).length > 0)
+  }
+
+  agentConnected(node: string, labels: Labels): void {
+    if (!NODE_NAME.test(node)) {
+      this.#options.log.warn('a node without a name for a file gets nothing', { node })
+      return
+    }
+    this.#connected.add(node)
+    const before = this.#nodes.get(node)
+    if (before !== undefined && sameLabels(before.metadata.labels ?? {}, labels)) return
+    this.#save({ ...before, metadata: { name: node, labels } })
+    this.#changes.request('agent')
+  }
+
+  agentDisconnected(node: string): void {
+    this.#connected.delete(node)
+  }
+
+  async loadLedger(): Promise<string | undefined> {
+    try {
+      return readFileSync(this.#ledger, 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  async saveLedger(text: string): Promise<void> {
+    writeDurably(this.#ledger, text)
+  }
+
+  async applyStatus({ ref, generation }: Declared, status: ResourceStatus): Promise<void> {
+    this.#statuses.set(keyOf(ref), status)
+    const { kind, name } = ref
+    writeWhole(this.#statusPath(ref), stringify({ apiVersion, kind, metadata: { name, generation }, status }))
+    this.#changes.request('status')
+  }
+
+  async applyRouterNode(name: string, spec: RouterNodeSpec): Promise<void> {
+    this.#save({ ...(this.#nodes.get(name) ?? { metadata: { name } }), spec })
+    this.#changes.request('numbers')
+  }
+
+  async deleteRouterNode(name: string): Promise<void> {
+    this.#nodes.delete(name)
+    rmSync(this.#nodePath(name), { force: true })
+    this.#changes.request('node gone')
+  }
+
+  async applyRouterNodeState(name: string, state: RouterNodeState): Promise<void> {
+    this.#patch(name, state)
+    this.#changes.request('status')
+  }
+
+  async applyRouterNodeDetail(name: string, detail: RouterNodeDetail): Promise<void> {
+    this.#patch(name, detail)
+  }
+
+  /** The log has the same line. */
+  record(): void {}
+
+  #patch(name: string, part: Partial<RouterNodeState & RouterNodeDetail>): void {
+    const file = this.#nodes.get(name)
+    // Forgotten meanwhile.
+    if (file !== undefined) this.#save({ ...file, status: { ...file.status, ...part } }, writeWhole)
+  }
+
+  #save(file: NodeFile, write = writeDurably): void {
+    const { name } = file.metadata
+    this.#nodes.set(name, file)
+    write(this.#nodePath(name), stringify({ apiVersion, kind: 'RouterNode', ...file }))
+  }
+
+  #read(): void {
+    const reading = this.#config.read(Date.now())
+    if ('away' in reading) this.#tell([`${reading.away}; what was planned stays`])
+    else {
+      this.#tell(reading.problems)
+      this.#reading = reading
+      if (reading.unsettled) setTimeout(() => this.#changes.request('unsettled'), UNSETTLED_MS).unref()
+    }
+    this.#forgetRemoved()
+    if (this.#reading !== undefined) this.#world = this.#worldOf(this.#reading)
+  }
+
+  /** A file that a person removed takes its node with it, unless the agent is there. */
+  #forgetRemoved(): void {
+    for (const [name, file] of this.#nodes) {
+      if (existsSync(this.#nodePath(name))) continue
+      if (this.#connected.has(name)) this.#save(file)
+      else {
+        this.#nodes.delete(name)
+        this.#options.log.info('node forgotten: its file was removed', { node: name })
+      }
+    }
+  }
+
+  #worldOf({ resources, secrets, generations }: ConfigReading): World {
+    const documents = resources.filter((each) => each.kind === 'RouterNode')
+    const declared = resources.flatMap((resource): Declared[] => {
+      if (resource.kind === 'RouterNode') return []
+      const ref: DeclaredRef = { kind: resource.kind, name: resource.metadata.name }
+      const status = this.#statuses.get(keyOf(ref))
+      const generation = generations.get(keyOf(ref)) ?? 1
+      const checked = this.#kept(keyOf(ref), { resource })
+      return [{ ref, uid: keyOf(ref), generation, checked, ...(status === undefined ? {} : { status }) }]
+    })
+    this.#dropStatusOfGone(new Set(declared.map(({ ref }) => keyOf(ref))))
+    return { declared, secrets, nodes: this.#nodesOf(documents), routerNodes: this.#routerNodesOf(documents) }
+  }
+
+  #nodesOf(documents: readonly RouterNode[]): readonly NodeSeen[] {
+    const labels = new Map([...this.#nodes].map(([name, { metadata }]) => [name, metadata.labels ?? {}]))
+    for (const { metadata } of documents)
+      labels.set(metadata.name, { ...labels.get(metadata.name), ...metadata.labels })
+    return [...labels].map(([name, each]) => this.#kept(`Node/${name}`, { name, labels: each, uid: name }))
+  }
+
+  #routerNodesOf(documents: readonly RouterNode[]): readonly RouterNodeSeen[] {
+    const fixed = new Map(documents.map(({ metadata, spec }) => [metadata.name, spec]))
+    const names = new Set([...this.#nodes.keys(), ...fixed.keys()])
+    return [...names].flatMap((name): RouterNodeSeen[] => {
+      const file = this.#nodes.get(name)
+      const document = fixed.get(name)
+      const spec = document ?? file?.spec
+      if (spec === undefined) return []
+      const conditions: readonly Condition[] = file?.status?.conditions ?? []
+      const { index } = spec
+      const addresses = file?.spec?.index === index ? file.spec.addresses : undefined
+      return [
+        {
+          name,
+          ...(file?.spec === undefined ? {} : { uid: name, ownerUid: name }),
+          index,
+          ...(addresses === undefined ? {} : { addresses }),
+          ...(document === undefined ? {} : { fixed: true as const }),
+          conditions,
+          stateDigest: stateDigest(file?.status ?? {}),
+          detailDigest: detailDigest(file?.status ?? {}),
+        },
+      ]
+    })
+  }
+
+  /** The same object as before when it says the same. */
+  #kept<T>(key: string, value: T): T {
+    const text = JSON.stringify(value)
+    const before = this.#same.get(key)
+    if (before?.text === text) return before.value as T
+    this.#same.set(key, { text, value })
+    return value
+  }
+
+  #dropStatusOfGone(there: ReadonlySet<string>): void {
+    for (const key of this.#statuses.keys()) {
+      if (there.has(key)) continue
+      this.#statuses.delete(key)
+      const [kind = '', name = ''] = key.split('/')
+      rmSync(this.#statusPath({ kind: kind as DeclaredRef['kind'], name }), { force: true })
+    }
+  }
+
+  /** Each problem once, when it comes and when it goes; all that there are in a file. */
+  #tell(problems: readonly string[]): void {
+    const { log, stateDir } = this.#options
+    const now = new Set(problems)
+    for (const problem of now) if (!this.#told.has(problem)) log.warn('configuration problem', { problem })
+    for (const problem of this.#told) if (!now.has(problem)) log.info('configuration problem gone', { problem })
+    const path = join(stateDir, 'problems.yaml')
+    if (now.size === 0) rmSync(path, { force: true })
+    else if (now.size !== this.#told.size || problems.some((each) => !this.#told.has(each)))
+      writeDurably(path, stringify([...now]))
+    this.#told = now
+  }
+
+  #loadNodes(): Map<string, NodeFile> {
+    const directory = join(this.#options.stateDir, 'nodes')
+    const names = readdirSync(directory).filter((name) => name.endsWith('.yaml'))
+    return new Map(
+      names.flatMap((name): [string, NodeFile][] => {
+        const node = name.slice(0, -'.yaml'.length)
+        const file = this.#loaded<NodeFile>(join(directory, name))
+        if (file?.metadata?.name === node) return [[node, file]]
+        // The node is known all the same; its number is in the ledger.
+        return NODE_NAME.test(node) ? [[node, { metadata: { name: node } }]] : []
+      }),
+    )
+  }
+
+  #loadStatuses(): Map<string, ResourceStatus> {
+    const directory = join(this.#options.stateDir, 'resources')
+    return new Map(
+      readdirSync(directory).flatMap((name): [string, ResourceStatus][] => {
+        const match = /^([A-Za-z0-9]+)-(.+)\.yaml$/.exec(name)
+        const kind = DECLARED_KINDS.find((each) => each === match?.[1])
+        const loaded = this.#loaded<{ status?: ResourceStatus }>(join(directory, name))?.status
+        if (kind === undefined || loaded === undefined || !Array.isArray(loaded.conditions)) return []
+        return [[keyOf({ kind, name: match?.[2] ?? '' }), loaded]]
+      }),
+    )
+  }
+
+  /** What cannot be read is written anew. */
+  #loaded<T>(path: string): T | undefined {
+    try {
+      return parse(readFileSync(path, 'utf8')) as T
+    } catch (error) {
+      this.#options.log.warn('a state file cannot be read, it is written anew', { path, error: messageOf(error) })
+      return undefined
+    }
+  }
+
+  get #ledger(): string {
+    return join(this.#options.stateDir, 'numbers.json')
+  }
+
+  #nodePath(name: string): string {
+    return join(this.#options.stateDir, 'nodes', `${name}.yaml`)
+  }
+
+  #statusPath({ kind, name }: DeclaredRef): string {
+    return join(this.#options.stateDir, 'resources', `${kind}-${name}.yaml`)
+  }
+}
+
+/** Not synced: what a power cut takes from a status is written again. */
+function writeWhole(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+}
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key])
+}

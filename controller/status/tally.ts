@@ -1,0 +1,223 @@
+/**
+ * On how many nodes each resource works, and what is in the way elsewhere. Pure.
+ *
+ * Nodes in the same condition are counted together, selector by selector; only what a node named as not Ready is looked
+ * at one by one. So a round costs nodes x selectors + resources + exceptions, never nodes x resources.
+ */
+import { selects, type Labels, type LabelSelector } from '../../api/kinds/selector.ts'
+import type { NodeState } from './fleet.ts'
+
+export interface Counted {
+  readonly key: string
+  readonly selector: LabelSelector | undefined
+  /** Epoch in which the resource, or what stands of it, changed last. */
+  readonly changedAt: number
+}
+
+export interface CountedNode {
+  readonly name: string
+  readonly labels: Labels
+  readonly state: NodeState
+}
+
+export interface Obstacle {
+  readonly node: string
+  readonly reason: string
+  readonly message: string
+}
+
+export interface Tally {
+  readonly selected: number
+  readonly ready: number
+  /** Tried and failed, or refused for a reason that will not go away by waiting. */
+  readonly failed: number
+  /** Waits for something that somebody has to do: a Secret, an Underlay. */
+  readonly waiting: number
+  /** The node has not been through it yet. */
+  readonly applying: number
+  /** Nothing is known, because the agent has been away for longer than the grace. */
+  readonly away: number
+  /** Nothing is known yet, because this replica has only just begun to lead. */
+  readonly unseen: number
+  /** The first few of each sort. */
+  readonly obstacles: Readonly<Record<'failed' | 'waiting' | 'applying' | 'away', readonly Obstacle[]>>
+}
+
+export interface Clock {
+  readonly nowMs: number
+  /** How long an agent may be away. */
+  readonly graceMs: number
+  /** Since when this replica leads. */
+  readonly leadsSinceMs: number
+}
+
+/** As many names as a message can bear. */
+const NAMED = 3
+
+type Standing = 'whole' | 'lagging' | 'broken' | 'away' | 'unseen'
+
+/** How the node as a whole stands. */
+export function standingOf(state: NodeState, { nowMs, graceMs, leadsSinceMs }: Clock): Standing {
+  const { connection } = state
+  const starting = nowMs - leadsSinceMs < graceMs
+  if (connection.type === 'unseen') return starting ? 'unseen' : 'away'
+  if (connection.type === 'away' && nowMs - connection.sinceMs >= graceMs) return 'away'
+  if (!state.told) return starting ? 'unseen' : 'lagging'
+  if (state.problem !== undefined) return 'broken'
+  return state.pendingSince === Infinity ? 'whole' : 'lagging'
+}
+
+interface Group {
+  readonly member: Uint8Array
+  selected: number
+  whole: number
+  unseen: number
+  readonly away: Obstacle[]
+  awayCount: number
+  readonly broken: Obstacle[]
+  brokenCount: number
+  /** First epoch that each lagging node has not been through, ascending. */
+  readonly lagging: { readonly node: string; readonly since: number; readonly message: string }[]
+}
+
+type Counts = { -readonly [Key in keyof Omit<Tally, 'obstacles'>]: number } & {
+  readonly obstacles: Record<'failed' | 'waiting' | 'applying' | 'away', Obstacle[]>
+}
+
+export function tally(
+  resources: readonly Counted[],
+  nodes: readonly CountedNode[],
+  clock: Clock,
+): ReadonlyMap<string, Tally> {
+  const standings = nodes.map(({ state }) => standingOf(state, clock))
+  const groups = new Map<string, Group>()
+  const tallies = new Map<string, Counts>()
+  const known = new Map<string, { readonly counted: Counted; readonly group: Group; readonly counts: Counts }>()
+  for (const counted of resources) {
+    const by = JSON.stringify(counted.selector ?? {})
+    let group = groups.get(by)
+    if (group === undefined) groups.set(by, (group = groupOf(counted.selector, nodes, standings)))
+    const counts = countsOf(group, counted.changedAt)
+    tallies.set(counted.key, counts)
+    known.set(counted.key, { counted, group, counts })
+  }
+  for (const [at, node] of nodes.entries()) {
+    const standing = standings[at]
+    if (standing !== 'whole' && standing !== 'lagging') continue
+    const named = new Set<string>()
+    const except = (key: string, sort: 'failed' | 'waiting' | 'applying', obstacle: Obstacle): void => {
+      const found = known.get(key)
+      if (found === undefined || found.group.member[at] !== 1 || named.has(key)) return
+      named.add(key)
+      const { counts, counted } = found
+      // A lagging node that has not been through the resource's last change is counted as applying already.
+      if (standing === 'lagging' && counted.changedAt >= node.state.pendingSince) counts.applying--
+      else counts.ready--
+      counts[sort]++
+      note(counts.obstacles[sort], obstacle)
+    }
+    for (const { object, pending, reason, message, remedy } of refusedOf(node.state))
+      except(`${object.kind}/${object.name}`, pending ? 'waiting' : 'failed', {
+        node: node.name,
+        reason,
+        message: `${message}; ${remedy}`,
+      })
+    for (const [key, { state, reason, message }] of node.state.unready)
+      except(key, sortOf(state), { node: node.name, reason, message })
+  }
+  return tallies
+}
+
+/** What the rules of the whole fabric refuse is said of the resource once, not of each node. */
+function refusedOf(state: NodeState) {
+  return state.refused.filter(({ node }) => node !== undefined)
+}
+
+function sortOf(state: string): 'failed' | 'waiting' | 'applying' {
+  if (state === 'Failed' || state === 'Unsupported') return 'failed'
+  return state === 'Pending' ? 'waiting' : 'applying'
+}
+
+function groupOf(
+  selector: LabelSelector | undefined,
+  nodes: readonly CountedNode[],
+  standings: readonly Standing[],
+): Group {
+  const group: Group = {
+    member: new Uint8Array(nodes.length),
+    selected: 0,
+    whole: 0,
+    unseen: 0,
+    away: [],
+    awayCount: 0,
+    broken: [],
+    brokenCount: 0,
+    lagging: [],
+  }
+  for (const [at, { name, labels, state }] of nodes.entries()) {
+    if (!selects(selector, labels)) continue
+    group.member[at] = 1
+    group.selected++
+    const standing = standings[at]
+    if (standing === 'whole') group.whole++
+    else if (standing === 'unseen') group.unseen++
+    else if (standing === 'lagging')
+      group.lagging.push({ node: name, since: state.pendingSince, message: laggingMessage(state) })
+    else if (standing === 'away') {
+      group.awayCount++
+      note(group.away, { node: name, reason: 'AgentDisconnected', message: awayMessage(state) })
+    } else {
+      group.brokenCount++
+      const { reason = 'Failed', message = '' } = state.problem ?? {}
+      note(group.broken, { node: name, reason, message })
+    }
+  }
+  group.lagging.sort((a, b) => a.since - b.since)
+  return group
+}
+
+function countsOf(group: Group, changedAt: number): Counts {
+  const behind = countUpTo(group.lagging, changedAt)
+  return {
+    selected: group.selected,
+    ready: group.whole + group.lagging.length - behind,
+    failed: group.brokenCount,
+    waiting: 0,
+    applying: behind,
+    away: group.awayCount,
+    unseen: group.unseen,
+    obstacles: {
+      failed: [...group.broken],
+      waiting: [],
+      applying: group.lagging
+        .slice(0, Math.min(behind, NAMED))
+        .map(({ node, message }) => ({ node, reason: 'Applying', message })),
+      away: group.away,
+    },
+  }
+}
+
+/** How many of the ascending list are at most `epoch`. */
+function countUpTo(lagging: readonly { readonly since: number }[], epoch: number): number {
+  let [low, high] = [0, lagging.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((lagging[middle]?.since ?? Infinity) <= epoch) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function note(obstacles: Obstacle[], obstacle: Obstacle): void {
+  if (obstacles.length < NAMED) obstacles.push(obstacle)
+}
+
+function laggingMessage({ rejected }: NodeState): string {
+  return rejected === undefined ? 'is being applied' : `the agent did not take the plan: ${rejected}`
+}
+
+function awayMessage({ connection }: NodeState): string {
+  return connection.type === 'away'
+    ? `its agent has not been connected since ${new Date(connection.sinceMs).toISOString()}`
+    : 'its agent has not connected'
+}
