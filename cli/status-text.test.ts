@@ -15,6 +15,7 @@ const facts: StatusFacts = {
   source: {
     node: { name: 'n1', labels: {}, number: { index: 0, from: 'node file' } },
     problems: [],
+    conflicts: [],
     files: 2,
     unsettled: false,
     lastGood: 'abc',

@@ -5,14 +5,14 @@ import type { Log } from '../../log/log.ts'
 import type { AgentOptions } from '../options.ts'
 import { Wake } from '../../pace/wake.ts'
 import type { Planned } from './planned.ts'
-import { StaticSource, type SourceReading } from './static-source.ts'
+import { PlanSource, type SourceReading } from './plan-source.ts'
 import { watchDirectory } from '../../files/watch-directory.ts'
 
 const RESCAN_MS = 5000
 const UNSETTLED_MS = 500
 
 export class FollowedSource {
-  readonly #source: StaticSource
+  readonly #source: PlanSource
   readonly #options: AgentOptions
   readonly #log: Log
   readonly #wanted: (planned: Planned, changed: boolean) => void
@@ -28,7 +28,7 @@ export class FollowedSource {
     this.#options = options
     this.#log = log
     this.#wanted = wanted
-    this.#source = new StaticSource({
+    this.#source = new PlanSource({
       configDir,
       stateDir,
       ...(node === undefined ? {} : { node }),

@@ -1,5 +1,5 @@
 /**
- * The last-known-good store: what a node boots into with no configuration to read.
+ * The last-known-good store: what a node boots into with no configuration to read and no controller to ask.
  *
  * One file, `last-good`, holds what was about to be applied; `last-good.previous` the one before. A file is a header
  * line (format and SHA-256 of the rest) and JSON. It is written to a new file, synced, renamed, and the directory is
@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { NodeFacts } from '../../api/plan/node-facts.ts'
 import type { NodePlan } from '../../api/plan/node-plan.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import type { Arrivals } from '../../files/arrival.ts'
@@ -17,8 +18,18 @@ const FORMAT = 'nodeleaf-last-good 1'
 const CURRENT = 'last-good'
 const PREVIOUS = 'last-good.previous'
 
+/** The controller's plan as it came, so that an update can build on it after a boot. */
+export interface StoredControllerPlan {
+  readonly revision: string
+  /** JSON by key of the piece. */
+  readonly pieces: Readonly<Record<string, string>>
+  readonly refused: readonly Violation[]
+}
+
+/** Fields were added over time, none was removed: every agent reads what an older or a newer one has written. */
 export interface LastGood {
   readonly revision: string
+  /** All of it, whatever the source. */
   readonly plan: NodePlan
   /** What was not taken into the plan, and why. */
   readonly refused: readonly Violation[]
@@ -26,6 +37,19 @@ export interface LastGood {
   readonly files: Readonly<Record<string, string>>
   /** In which order the files' objects came. */
   readonly arrivals?: Arrivals
+  /** For whom the files were planned. */
+  readonly node?: NodeFacts
+  /** The last plan of the controller; absent: none ever came. */
+  readonly controller?: StoredControllerPlan
+  /** The addresses that the controller gave this node last. */
+  readonly numbers?: StoredNumbers
+}
+
+export interface StoredNumbers {
+  readonly vteps: readonly string[]
+  readonly routerID: string
+  /** Where the first VTEP is in its pool: what the files are planned with on a node that has no number of its own. */
+  readonly index?: number
 }
 
 export class LastGoodError extends Error {

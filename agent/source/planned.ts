@@ -7,6 +7,13 @@ export interface Planned {
   /** Hash of the plan. */
   readonly revision: string
   readonly refused: readonly Violation[]
-  /** `configuration`: read from the files. `last-good`: the stored plan, because the files cannot be read. */
-  readonly from: 'configuration' | 'last-good'
+  /**
+   * `controller`: its plan, with what the files add. `configuration`: read from the files. `last-good`: the stored plan,
+   * because the files cannot be read.
+   */
+  readonly from: 'controller' | 'configuration' | 'last-good'
+  /** Revision of the controller's plan that is in it. */
+  readonly controllerRevision?: string
+  /** Resources of the plan that are the files' (`L3VNI/red`), where a controller's plan is in it. */
+  readonly fromFiles?: readonly string[]
 }

@@ -8,7 +8,9 @@ import type { Violation } from '../../api/rules/violation.ts'
 import type { PassReport } from '../reconciler.ts'
 import type { ResourceReport } from '../resource-states.ts'
 import type { ResourceState } from '../resource-state.ts'
-import type { SourceProblem, SourceReading } from '../source/static-source.ts'
+import type { Connection } from '../source/connection.ts'
+import type { SourceReading } from '../source/plan-source.ts'
+import type { SourceProblem } from '../source/static-files.ts'
 
 export const SCHEMA = 'nodeleaf.io/agent-status/v1alpha1'
 
@@ -58,6 +60,22 @@ export interface HostSessionAddresses {
   readonly host: readonly string[]
 }
 
+export interface ControllerStatus {
+  /** As configured: ADDRESS:PORT. */
+  readonly address: string
+  readonly state: Connection['state']
+  /** When it came into that state. */
+  readonly since: string
+  /** The replica that is, or was last, at the other end, in its own words. */
+  readonly replica?: string
+  /** When something came from it last. */
+  readonly lastContact?: string
+  /** Why the last connection, or the last attempt, ended. */
+  readonly lastError?: string
+  /** Of `refused`: why the controller does not talk to this agent, in one word. */
+  readonly reason?: string
+}
+
 export interface StatusDocument {
   readonly schema: typeof SCHEMA
   readonly time: string
@@ -89,8 +107,12 @@ export interface StatusDocument {
     /** What the node would boot into. */
     readonly lastGood?: string
     /** Where the desired one is from. */
-    readonly from?: 'configuration' | 'last-good'
+    readonly from?: 'controller' | 'configuration' | 'last-good'
+    /** The controller's part of the desired one. */
+    readonly controller?: string
   }
+  /** Absent without a controller. */
+  readonly controller?: ControllerStatus
   /** What is wrong with the node as a whole. */
   readonly problem?: { readonly reason: string; readonly message: string; readonly nextTry: string }
   readonly resources: readonly ResourceStatus[]
@@ -121,6 +143,7 @@ export interface StatusFacts extends Pick<StatusDocument, 'versions' | 'frr' | '
   readonly start: number
   readonly netns: string
   readonly source: SourceReading
+  readonly controller?: Connection
   readonly applied?: string
   readonly nodeState?: ResourceState
   readonly resources: readonly ResourceReport[]
@@ -145,9 +168,11 @@ export function statusDocument(facts: StatusFacts): StatusDocument {
     frr: facts.frr,
     revision: {
       ...(planned === undefined ? {} : { desired: planned.revision, from: planned.from }),
+      ...(planned?.controllerRevision === undefined ? {} : { controller: planned.controllerRevision }),
       ...(facts.applied === undefined ? {} : { applied: facts.applied }),
       ...(source.lastGood === undefined ? {} : { lastGood: source.lastGood }),
     },
+    ...(facts.controller === undefined ? {} : { controller: controllerStatus(facts.controller) }),
     ...(nodeState?.state === 'Failed'
       ? { problem: { reason: nodeState.reason, message: nodeState.message, nextTry: timeText(nodeState.nextTry) } }
       : {}),
@@ -162,6 +187,19 @@ export function statusDocument(facts: StatusFacts): StatusDocument {
       start: timeText(facts.start),
       ...(lastPass === undefined ? {} : { lastReconcile: { ...lastPass, at: timeText(lastPass.at) } }),
     },
+  }
+}
+
+function controllerStatus({ address, state, since, ...rest }: Connection): ControllerStatus {
+  const { replica, lastContact, lastError } = rest
+  return {
+    address,
+    state,
+    since: timeText(since),
+    ...(replica === undefined ? {} : { replica }),
+    ...(lastContact === undefined ? {} : { lastContact: timeText(lastContact) }),
+    ...(lastError === undefined ? {} : { lastError }),
+    ...(rest.reason === undefined ? {} : { reason: rest.reason }),
   }
 }
 

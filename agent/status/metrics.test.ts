@@ -13,6 +13,7 @@ test('metrics are made from the status', async (t) => {
       source: {
         node: { name: 'n', labels: {}, number: { problem: 'none' } },
         problems: [],
+        conflicts: [],
         files: 0,
         unsettled: false,
       },

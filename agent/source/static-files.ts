@@ -1,27 +1,23 @@
 /**
- * Static mode: the plan comes from files on this node, before there is a cluster to ask.
+ * What the files on this node declare, before anything is planned: reads the directory, keeps each file at its newest
+ * good version, and works out which node this is.
  *
- * Whatever cannot be known (a directory that is gone, a node without a number, files that never were good) leaves the
- * plan as it was; after a boot, that is the last good one from the disk. An empty directory is known: nothing is wanted.
+ * Whatever cannot be known (a directory that is gone, files that never were good) is not known, rather than empty. An
+ * empty directory is known: nothing is wanted.
  */
 import { readFileSync } from 'node:fs'
 import { formatProblem } from '../../api/manifest/problem.ts'
+import { parseNodeFile, type NodeFile } from '../../api/manifest/node-file.ts'
 import { joined, readManifest, type Document } from '../../api/manifest/read.ts'
-import { recordedAddresses } from '../../api/plan/node-facts.ts'
-import { plan } from '../../api/plan/plan.ts'
-import { revisionOf } from '../../api/plan/revision.ts'
 import { snapshotOf, type Snapshot } from '../../api/snapshot/snapshot.ts'
-import { messageOf } from '../../log/log.ts'
 import { arrivals, inOrderOfArrival, type Arrivals } from '../../files/arrival.ts'
 import { readDirectory } from '../../files/directory.ts'
 import { goodTexts, merged, restored, type Files, type Parsed } from '../../files/files.ts'
+import { messageOf } from '../../log/log.ts'
 import { loadKeptNumber, saveKeptNumber } from './kept-number.ts'
-import { loadLastGood, saveLastGood, type LastGood } from './last-good.ts'
-import { parseNodeFile, type NodeFile } from '../../api/manifest/node-file.ts'
 import { identify, type NodeIdentity, type NodeKnowledge } from './node-number.ts'
-import type { Planned } from './planned.ts'
 
-export interface StaticSourceOptions {
+export interface StaticFilesOptions {
   readonly configDir: string
   readonly stateDir: string
   readonly nodeFile?: string
@@ -29,6 +25,8 @@ export interface StaticSourceOptions {
   readonly index?: number
   readonly hostName: string
   readonly addressesOf: NodeKnowledge['addressesOf']
+  /** A directory that never was there is one without files: the plan comes from elsewhere. @default false */
+  readonly mayLack?: boolean
 }
 
 /** Something about the configuration that its user should know. */
@@ -38,48 +36,52 @@ export interface SourceProblem {
   readonly message: string
 }
 
-export interface SourceReading {
-  /** What to apply; absent: nothing is known, leave everything as it is. */
-  readonly planned?: Planned
+export interface FilesReading {
+  /** Absent: it is not known what the files want. */
+  readonly snapshot?: Snapshot
   readonly node: NodeIdentity
   readonly problems: readonly SourceProblem[]
   readonly files: number
-  /** A file is being written, or a problem was solved by this reading: read again soon. */
+  /** A file is being written: read again soon. */
   readonly unsettled: boolean
-  /** Revision on disk. */
-  readonly lastGood?: string
 }
 
-export class StaticSource {
-  readonly #options: StaticSourceOptions
-  /** What is wrong with what is stored, until it is stored anew. */
-  #stored: readonly SourceProblem[]
-  #lastGood: LastGood | undefined
+/** What is kept on disk of files. */
+export interface StoredFiles {
+  readonly files: Readonly<Record<string, string>>
+  readonly arrivals: Arrivals
+}
+
+export class StaticFiles {
+  readonly #options: StaticFilesOptions
   #files: Files<Document>
   #arrivals: Arrivals
-  #current: Planned | undefined
 
-  constructor(options: StaticSourceOptions) {
+  constructor(options: StaticFilesOptions, stored: StoredFiles) {
     this.#options = options
-    const { lastGood, problems } = loadLastGood(options.stateDir)
-    this.#lastGood = lastGood
-    this.#stored = problems.map((problem) => ({ where: options.stateDir, message: messageOf(problem) }))
-    this.#arrivals = lastGood?.arrivals ?? {}
-    this.#files = restored(lastGood?.files ?? {}, parse)
-    if (lastGood !== undefined) {
-      const { plan: stored, revision, refused } = lastGood
-      this.#current = { plan: stored, revision, refused, from: 'last-good' }
-    }
+    this.#arrivals = stored.arrivals
+    this.#files = restored(stored.files, parse)
   }
 
-  /** Reads everything and plans. Never throws: what is wrong is in `problems`. `nowMs` is the time of day. */
-  read(nowMs: number): SourceReading {
-    const { configDir } = this.#options
-    const stored = this.#stored
-    const problems: SourceProblem[] = [...stored]
+  get stored(): StoredFiles {
+    return { files: goodTexts(this.#files), arrivals: this.#arrivals }
+  }
+
+  /** What the files said last, without looking. */
+  get remembered(): Snapshot {
+    const documents = [...this.#files.values()].flatMap((file) => file.documents)
+    const objects = joined([{ documents, problems: [], warnings: [] }]).documents.map(({ object }) => object)
+    return snapshotOf(inOrderOfArrival(objects, this.#arrivals))
+  }
+
+  /** Never throws: what is wrong is in `problems`. `nowMs` is the time of day. */
+  read(nowMs: number): FilesReading {
+    const { configDir, mayLack } = this.#options
+    const problems: SourceProblem[] = []
     const directory = readDirectory(configDir, nowMs)
+    const lacks = directory.type === 'away' && mayLack === true && this.#files.size === 0
     if (directory.type === 'read') this.#files = merged(this.#files, directory.files, parse)
-    else problems.push({ where: configDir, message: `${directory.message}; what was applied stays` })
+    else if (!lacks) problems.push({ where: configDir, message: `${directory.message}; what was applied stays` })
     const states = directory.type === 'read' ? [...this.#files] : []
     for (const [where, state] of states) for (const message of state.problems) problems.push({ where, message })
     const all = { documents: states.flatMap(([, state]) => state.documents), problems: [], warnings: [] }
@@ -89,41 +91,14 @@ export class StaticSource {
     const objects = documents.map(({ object }) => object)
     if (directory.type === 'read') this.#arrivals = arrivals(this.#arrivals, objects)
     const snapshot = snapshotOf(inOrderOfArrival(objects, this.#arrivals))
-    const node = this.#identify(snapshot, problems)
-    const known = directory.type === 'read' && !(neverGood && documents.length === 0)
-    if (known && 'index' in node.number) this.#plan(snapshot, node, node.number.index, problems)
+    const known = lacks || (directory.type === 'read' && !(neverGood && documents.length === 0))
     return {
-      ...(this.#current === undefined ? {} : { planned: this.#current }),
-      node,
+      ...(known ? { snapshot } : {}),
+      node: this.#identify(snapshot, problems),
       problems,
       files: states.length,
-      unsettled: stored !== this.#stored || states.some(([, state]) => state.unsettled),
-      ...(this.#lastGood === undefined ? {} : { lastGood: this.#lastGood.revision }),
+      unsettled: states.some(([, state]) => state.unsettled),
     }
-  }
-
-  #plan(snapshot: Snapshot, node: NodeIdentity, index: number, problems: SourceProblem[]): void {
-    try {
-      const made = plan(snapshot, {
-        ...recordedAddresses(snapshot, node.name, index),
-        name: node.name,
-        labels: node.labels,
-        index,
-      })
-      this.#current = { ...made, revision: revisionOf(made.plan), from: 'configuration' }
-      this.#keep(this.#current)
-    } catch (error) {
-      problems.push({ where: this.#options.configDir, message: messageOf(error) })
-    }
-  }
-
-  /** Before it is applied, so that a reboot in the middle finds it. */
-  #keep({ plan: kept, revision, refused }: Planned): void {
-    const next: LastGood = { revision, plan: kept, refused, files: goodTexts(this.#files), arrivals: this.#arrivals }
-    if (this.#stored.length === 0 && JSON.stringify(next) === JSON.stringify(this.#lastGood)) return
-    saveLastGood(this.#options.stateDir, next)
-    this.#lastGood = next
-    if (this.#stored.length > 0) this.#stored = []
   }
 
   #identify(snapshot: Snapshot, problems: SourceProblem[]): NodeIdentity {
@@ -140,8 +115,7 @@ export class StaticSource {
       routerNode: (name) => routerNode(snapshot, name),
     })
     const { number } = identity
-    if ('problem' in number) problems.push({ where: 'node', message: number.problem })
-    else if (number.keep !== undefined) {
+    if ('index' in number && number.keep !== undefined) {
       try {
         saveKeptNumber(stateDir, number.keep)
       } catch (error) {

@@ -2,7 +2,7 @@ import test from 'ava'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { StaticSource, type SourceReading, type StaticSourceOptions } from './static-source.ts'
+import { PlanSource, type SourceReading, type PlanSourceOptions } from './plan-source.ts'
 
 const UNDERLAY = `
 apiVersion: nodeleaf.io/v1alpha1
@@ -21,11 +21,11 @@ spec: {vni: ${vni}, vrf: ${name}}
 `
 const OLD = 1_000_000
 
-function setup(options: Partial<StaticSourceOptions> = {}) {
+function setup(options: Partial<PlanSourceOptions> = {}) {
   const base = mkdtempSync(join(tmpdir(), 'nodeleaf-static-'))
   const configDir = join(base, 'config')
   mkdirSync(configDir)
-  const all: StaticSourceOptions = {
+  const all: PlanSourceOptions = {
     configDir,
     stateDir: join(base, 'state'),
     index: 0,
@@ -37,7 +37,7 @@ function setup(options: Partial<StaticSourceOptions> = {}) {
     writeFileSync(join(configDir, name), text)
     utimesSync(join(configDir, name), OLD, OLD + write.length)
   }
-  return { base, configDir, write, boot: () => new StaticSource(all), options: all }
+  return { base, configDir, write, boot: () => new PlanSource(all), options: all }
 }
 
 const vrfs = (reading: SourceReading): string[] => (reading.planned?.plan.vrfs ?? []).map(({ name }) => name)
@@ -132,7 +132,7 @@ test('a node without a number keeps what it has and says how to get one', (t) =>
   write('fabric.yaml', UNDERLAY)
   const first = boot().read(now())
   const { index: _, ...numberless } = options
-  const reading = new StaticSource(numberless).read(now())
+  const reading = new PlanSource(numberless).read(now())
   t.is(reading.planned?.revision, first.planned?.revision)
   t.regex(messages(reading), /--index/)
 })
@@ -142,7 +142,7 @@ test('a RouterNode document numbers and labels the node', (t) => {
   write('fabric.yaml', UNDERLAY)
   write('n.yaml', 'apiVersion: nodeleaf.io/v1alpha1\nkind: RouterNode\nmetadata: {name: host}\nspec: {index: 4}\n')
   const { index: _, ...numberless } = options
-  t.is(new StaticSource(numberless).read(now()).planned?.plan.router?.vteps[0], '100.65.0.5')
+  t.is(new PlanSource(numberless).read(now()).planned?.plan.router?.vteps[0], '100.65.0.5')
 })
 
 test('a number from an interface outlives the interface', (t) => {
@@ -151,8 +151,8 @@ test('a number from an interface outlives the interface', (t) => {
   const { write, options } = setup()
   write('fabric.yaml', UNDERLAY)
   const { index: _, ...numberless } = options
-  const vtep = (addressesOf: StaticSourceOptions['addressesOf']): string | undefined =>
-    new StaticSource({ ...numberless, nodeFile, addressesOf }).read(now()).planned?.plan.router?.vteps[0]
+  const vtep = (addressesOf: PlanSourceOptions['addressesOf']): string | undefined =>
+    new PlanSource({ ...numberless, nodeFile, addressesOf }).read(now()).planned?.plan.router?.vteps[0]
   t.is(
     vtep(() => ['192.168.10.11/24']),
     '100.65.0.12',
@@ -186,7 +186,7 @@ test('the example of the documentation is good', (t) => {
   const example = join(import.meta.dirname, '..', '..', 'docs', 'example')
   const { options } = setup({ configDir: join(example, 'config'), nodeFile: join(example, 'node.yaml') })
   const { index: _, ...numberless } = options
-  const reading = new StaticSource({ ...numberless, addressesOf: () => ['192.168.10.11/24'] }).read(now())
+  const reading = new PlanSource({ ...numberless, addressesOf: () => ['192.168.10.11/24'] }).read(now())
   t.deepEqual([reading.problems, reading.planned?.refused], [[], []])
   t.is(reading.node.name, 'node1')
   t.is(reading.planned?.plan.segments[0]?.vni, 110)

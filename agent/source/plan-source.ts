@@ -1,0 +1,203 @@
+/**
+ * The plan of this node, from the files on it and from the controller, where there is one.
+ *
+ * Whatever cannot be known leaves the plan as it was; after a boot, that is the last good one from the disk. A plan is on
+ * the disk before anybody is told of it.
+ */
+import { contains, networkOf, parseAddress, parsePrefix } from '../../api/address/prefix.ts'
+import type { NodePlan } from '../../api/plan/node-plan.ts'
+import { revisionOf } from '../../api/plan/revision.ts'
+import type { Snapshot } from '../../api/snapshot/snapshot.ts'
+import { messageOf } from '../../log/log.ts'
+import { keyOfRef, resourcesOf } from '../resource-state.ts'
+import { combine, type Combined, type Declared } from './combine.ts'
+import { loadLastGood, saveLastGood, type LastGood, type StoredNumbers } from './last-good.ts'
+import type { NodeIdentity } from './node-number.ts'
+import { restoredPlan, storedPlan, type ControllerPlan } from './plan-updates.ts'
+import type { Planned } from './planned.ts'
+import { StaticFiles, type FilesReading, type SourceProblem, type StaticFilesOptions } from './static-files.ts'
+
+export interface PlanSourceOptions extends Omit<StaticFilesOptions, 'mayLack'> {
+  /** Whether a controller is asked too; without one, what an earlier one said does not count. @default false */
+  readonly controller?: boolean
+}
+
+export interface SourceReading {
+  /** What to apply; absent: nothing is known, leave everything as it is. */
+  readonly planned?: Planned
+  readonly node: NodeIdentity
+  readonly problems: readonly SourceProblem[]
+  /** What the files declare and the API overrules; in `problems` too. */
+  readonly conflicts: readonly string[]
+  readonly files: number
+  /** A file is being written, or a problem was solved by this reading: read again soon. */
+  readonly unsettled: boolean
+  /** Revision on disk. */
+  readonly lastGood?: string
+}
+
+export class PlanSource {
+  readonly #options: PlanSourceOptions
+  readonly #files: StaticFiles
+  /** What is wrong with what is stored, until it is stored anew. */
+  #stored: readonly SourceProblem[]
+  #lastGood: LastGood | undefined
+  #current: Planned | undefined
+  #conflicts: readonly string[] = []
+  #declared: Declared | undefined
+  #controller: ControllerPlan | undefined
+  #numbers: StoredNumbers | undefined
+
+  constructor(options: PlanSourceOptions) {
+    this.#options = options
+    const { lastGood, problems } = loadLastGood(options.stateDir)
+    this.#lastGood = lastGood
+    this.#stored = problems.map((problem) => ({ where: options.stateDir, message: messageOf(problem) }))
+    const stored = { files: lastGood?.files ?? {}, arrivals: lastGood?.arrivals ?? {} }
+    this.#files = new StaticFiles({ ...options, mayLack: options.controller === true }, stored)
+    if (lastGood !== undefined) this.#restore(lastGood)
+  }
+
+  /** The controller's plan that is on the disk. */
+  get controllerPlan(): ControllerPlan | undefined {
+    return this.#controller
+  }
+
+  /** Reads everything and plans. Never throws: what is wrong is in `problems`. `nowMs` is the time of day. */
+  read(nowMs: number): SourceReading {
+    const stored = this.#stored
+    const files = this.#files.read(nowMs)
+    const problems: SourceProblem[] = [...stored, ...files.problems]
+    try {
+      if (this.#declare(files, problems)) this.#plan(this.#controller)
+    } catch (error) {
+      problems.push({ where: this.#options.configDir, message: messageOf(error) })
+    }
+    for (const message of this.#conflicts) problems.push({ where: this.#options.configDir, message })
+    return {
+      ...(this.#current === undefined ? {} : { planned: this.#current }),
+      node: files.node,
+      problems,
+      conflicts: this.#conflicts,
+      files: files.files,
+      unsettled: files.unsettled || stored !== this.#stored,
+      ...(this.#lastGood === undefined ? {} : { lastGood: this.#lastGood.revision }),
+    }
+  }
+
+  /** The controller's next plan counts from here on, and is on the disk. @throws LastGoodError; then it does not count. */
+  take(next: ControllerPlan): void {
+    this.#plan(next)
+  }
+
+  #restore({ plan, revision, refused, node, controller, numbers }: LastGood): void {
+    this.#current = { plan, revision, refused, from: 'last-good' }
+    if (node !== undefined) this.#declared = { snapshot: this.#files.remembered, node }
+    if (this.#options.controller !== true || controller === undefined) return
+    this.#controller = restoredPlan(plan.node, controller)
+    this.#numbers = numbers
+    if (this.#controller === undefined) return
+    const theirs = new Set(resourcesOf(this.#controller.plan).map(keyOfRef))
+    const fromFiles = resourcesOf(plan)
+      .map(keyOfRef)
+      .filter((key) => !theirs.has(key))
+    this.#current = { ...this.#current, fromFiles, controllerRevision: this.#controller.revision }
+  }
+
+  /** Takes up what the files want; false when that is not known, or the node has no number to plan it with. */
+  #declare({ snapshot, node }: FilesReading, problems: SourceProblem[]): boolean {
+    const { name, labels, number } = node
+    if (this.#controller !== undefined && this.#controller.plan.node !== name) this.#forget()
+    const own = 'index' in number ? number.index : this.#numbers?.index
+    const index = own ?? (this.#needsNoNumber(snapshot) ? 0 : undefined)
+    if (index === undefined && 'problem' in number) problems.push({ where: 'node', message: number.problem })
+    if (index === undefined || snapshot === undefined) return false
+    this.#declared = { snapshot, node: { name, labels, index } }
+    return true
+  }
+
+  /** Where a controller numbers the nodes, only files that want something need a number here. */
+  #needsNoNumber(snapshot: Snapshot | undefined): boolean {
+    return this.#options.controller === true && !wantsSomething(snapshot)
+  }
+
+  /** The node has another name now: what the controller said was for somebody else. */
+  #forget(): void {
+    this.#controller = undefined
+    this.#numbers = undefined
+  }
+
+  #plan(controller: ControllerPlan | undefined): void {
+    const numbers = numbersOf(controller?.plan, this.#numbers)
+    const made = this.#combined(controller, numbers)
+    if (made === undefined || (controller === undefined && this.#isTooEarly(made))) return
+    const { plan, refused, fromFiles, conflicts } = made
+    const planned: Planned = {
+      plan,
+      refused,
+      revision: revisionOf(plan),
+      ...(controller === undefined
+        ? { from: 'configuration' }
+        : { from: 'controller', fromFiles, controllerRevision: controller.revision }),
+    }
+    this.#keep(planned, controller, numbers)
+    this.#controller = controller
+    this.#numbers = numbers
+    this.#conflicts = conflicts
+    this.#current = planned
+  }
+
+  #combined(controller: ControllerPlan | undefined, numbers: StoredNumbers | undefined): Combined | undefined {
+    const declared = this.#declared
+    if (controller === undefined) return declared && combine(undefined, declared)
+    if (wantsSomething(declared?.snapshot) && declared) return combine(controller, declared, numbers)
+    return { plan: controller.plan, refused: controller.refused, conflicts: [], fromFiles: [] }
+  }
+
+  /** Files that want nothing are no reason to take a router down as long as the controller has not spoken. */
+  #isTooEarly({ plan }: Combined): boolean {
+    return this.#options.controller === true && plan.router === undefined && this.#current?.from !== 'configuration'
+  }
+
+  /** Before it is applied, so that a reboot in the middle finds it. */
+  #keep(
+    { plan: kept, revision, refused }: Planned,
+    controller: ControllerPlan | undefined,
+    numbers: StoredNumbers | undefined,
+  ): void {
+    const next: LastGood = {
+      revision,
+      plan: kept,
+      refused,
+      ...this.#files.stored,
+      ...(this.#declared === undefined ? {} : { node: this.#declared.node }),
+      ...(controller === undefined ? {} : { controller: storedPlan(controller) }),
+      ...(numbers === undefined ? {} : { numbers }),
+    }
+    if (this.#stored.length === 0 && JSON.stringify(next) === JSON.stringify(this.#lastGood)) return
+    saveLastGood(this.#options.stateDir, next)
+    this.#lastGood = next
+    if (this.#stored.length > 0) this.#stored = []
+  }
+}
+
+const wantsSomething = (snapshot: Snapshot | undefined): boolean =>
+  snapshot !== undefined && snapshot.resources.some(({ kind }) => kind !== 'RouterNode')
+
+/** The addresses that the controller's plan gives, else those that it gave last. */
+function numbersOf(plan: NodePlan | undefined, before: StoredNumbers | undefined): StoredNumbers | undefined {
+  const router = plan?.router
+  if (router === undefined) return before
+  const [vtep] = router.vteps
+  const index = vtep === before?.vteps[0] ? before?.index : indexIn(router.vtepPools, vtep)
+  return { vteps: router.vteps, routerID: router.routerID, ...(index === undefined ? {} : { index }) }
+}
+
+/** Address 1 + N of a pool is node N's. */
+function indexIn(pools: readonly string[], vtep: string | undefined): number | undefined {
+  const address = parseAddress(vtep ?? '')
+  const pool = pools.flatMap((each) => parsePrefix(each) ?? []).find((each) => address && contains(each, address))
+  if (pool === undefined || address === undefined) return undefined
+  const index = address.value - networkOf(pool).value - 1n
+  return index >= 0n && index < 1n << 31n ? Number(index) : undefined
+}
