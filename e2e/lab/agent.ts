@@ -1,12 +1,11 @@
 /** One nodeleaf agent on a node of the lab, as a systemd unit would run it. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { existsSync, mkdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StatusDocument } from '../../agent/status/document.ts'
 import { askAgent } from '../../cli/status.ts'
 import { attempt, run, type Outcome } from './command.ts'
-import { eventually } from './eventually.ts'
+import { LabProcess } from './process.ts'
 
 export interface AgentStartOptions {
   /** More flags, after the usual ones. */
@@ -24,10 +23,9 @@ export class Agent {
   readonly netns: string
   readonly stateDir: string
   readonly runDir: string
-  readonly logFile: string
   readonly configDir: string
   private readonly nodeFile: string
-  private child: ChildProcess | undefined
+  private readonly process: LabProcess
 
   constructor(node: string, netns: string, folder: string) {
     this.node = node
@@ -36,15 +34,15 @@ export class Agent {
     this.nodeFile = join(folder, 'node.yaml')
     this.stateDir = join(folder, 'state')
     this.runDir = join(folder, 'run')
-    this.logFile = join(folder, 'agent.log')
+    this.process = new LabProcess(`the agent of ${node}`, join(folder, 'agent.log'))
   }
 
   get running(): boolean {
-    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
+    return this.process.running
   }
 
   get pid(): number | undefined {
-    return this.running ? this.child?.pid : undefined
+    return this.process.pid
   }
 
   /** Whether it ever ran on this node, so that there may be something to give back. */
@@ -76,47 +74,26 @@ export class Agent {
 
   /** Starts it and waits until its socket answers. */
   async start(options: AgentStartOptions = {}): Promise<void> {
-    if (this.running) throw new Error(`the agent of ${this.node} runs already`)
     mkdirSync(this.runDir, { recursive: true })
-    await rm(join(this.runDir, 'agent.sock'), { force: true })
-    const log = openSync(this.logFile, 'a')
-    const [file = '', ...args] = this.argv('run', ...this.flags(), ...(options.flags ?? []))
-    const child = spawn(file, args, { stdio: ['ignore', log, log], env: { ...process.env, ...options.env } })
-    closeSync(log)
-    child.on('error', () => {})
-    this.child = child
+    if (!this.running) await rm(join(this.runDir, 'agent.sock'), { force: true })
+    this.process.start(this.argv('run', ...this.flags(), ...(options.flags ?? [])), options.env)
     if (options.nowait) return
-    await eventually(`the agent of ${this.node} answers`, async () => {
-      if (!this.running)
-        throw new Error(`it ended with status ${child.exitCode ?? child.signalCode}: ${await this.tail(5)}`)
-      return existsSync(join(this.runDir, 'agent.sock'))
-    })
+    await this.process.until('answers', () => existsSync(join(this.runDir, 'agent.sock')))
   }
 
   /** Ends it as systemd does (SIGTERM) and waits. */
   async stop(): Promise<void> {
-    await this.end('SIGTERM')
+    await this.process.end('SIGTERM')
   }
 
   /** Ends it without a chance to say goodbye (SIGKILL) and waits. */
   async kill(): Promise<void> {
-    await this.end('SIGKILL')
-  }
-
-  private async end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.child
-    if (child === undefined || !this.running) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(signal)
-    const giveUp = setTimeout(() => child.kill('SIGKILL'), 15_000)
-    await ended
-    clearTimeout(giveUp)
+    await this.process.end('SIGKILL')
   }
 
   /** Waits until it ended by itself and gives the status; for agents that are told to die at a certain point. */
-  async ended(timeoutMs = 30_000): Promise<number | string> {
-    await eventually(`the agent of ${this.node} ends`, () => !this.running, { timeoutMs })
-    return this.child?.exitCode ?? this.child?.signalCode ?? 0
+  ended(timeoutMs?: number): Promise<number | string> {
+    return this.process.ended(timeoutMs)
   }
 
   /** `nodeleaf-agent uninstall`; the agent is stopped first. @throws CommandError */
@@ -138,11 +115,11 @@ export class Agent {
 
   /** The whole log so far. */
   log(): Promise<string> {
-    return readFile(this.logFile, 'utf8').catch(() => '')
+    return this.process.log()
   }
 
   /** The last lines of the log. */
-  async tail(lines: number): Promise<string> {
-    return (await this.log()).trimEnd().split('\n').slice(-lines).join('\n')
+  tail(lines: number): Promise<string> {
+    return this.process.tail(lines)
   }
 }
