@@ -1,59 +1,44 @@
 /** For tests: as much of an API server as certificates need. */
-import type { JsonPatchOperation, KubeObjects } from './kube-objects.ts'
-
-interface Kept {
-  readonly metadata: { readonly name: string; readonly resourceVersion?: string }
-}
+import type { KubeObject, Target } from '../kube/object.ts'
+import type { KubeObjects } from './kube-objects.ts'
 
 export class FakeObjects implements KubeObjects {
-  readonly objects = new Map<string, object>()
+  /** By `plural/name`. */
+  readonly objects = new Map<string, KubeObject>()
   readonly writes: string[] = []
   /** Calls reject while it is set. */
   down = false
   #version = 0
 
-  async get(path: string): Promise<unknown> {
+  async get(at: Target): Promise<KubeObject | undefined> {
     await this.#turn()
-    return structuredClone(this.objects.get(path))
+    return structuredClone(this.objects.get(keyOf(at)))
   }
 
-  async create(collection: string, object: Kept): Promise<boolean> {
+  async create(at: Target, object: KubeObject): Promise<boolean> {
     await this.#turn()
-    const path = `${collection}/${object.metadata.name}`
-    if (this.objects.has(path)) return false
-    this.#put('create', path, object)
+    if (this.objects.has(keyOf(at))) return false
+    this.put('create', at, object)
     return true
   }
 
-  async replace(path: string, object: Kept): Promise<boolean> {
+  async replace(at: Target, object: KubeObject): Promise<boolean> {
     await this.#turn()
-    const kept = this.objects.get(path) as Kept | undefined
-    if (kept?.metadata.resourceVersion !== object.metadata.resourceVersion) return false
-    this.#put('replace', path, object)
+    const kept = this.objects.get(keyOf(at))
+    if (kept === undefined || kept.metadata.resourceVersion !== object.metadata.resourceVersion) return false
+    this.put('replace', at, object)
     return true
   }
 
-  async apply(path: string, object: Kept): Promise<void> {
+  async apply(at: Target, fields: object): Promise<void> {
     await this.#turn()
-    this.#put('apply', path, object)
+    this.put('apply', at, { ...this.objects.get(keyOf(at)), metadata: { name: at.name }, ...fields })
   }
 
-  async patch(path: string, operations: readonly JsonPatchOperation[]): Promise<boolean> {
-    await this.#turn()
-    const object = structuredClone(this.objects.get(path)) as Kept | undefined
-    if (!object) return false
-    for (const { op, path: at, value } of operations) {
-      const keys = at.split('/').slice(1)
-      const last = keys.pop() ?? ''
-      const parent = keys.reduce<Record<string, unknown>>(
-        (each, key) => each[key] as Record<string, unknown>,
-        object as unknown as Record<string, unknown>,
-      )
-      if (op === 'test' && parent[last] !== value) return false
-      if (op !== 'test') parent[last] = value
-    }
-    this.#put('patch', path, object)
-    return true
+  put(verb: string, at: Target, object: KubeObject): void {
+    this.writes.push(`${verb} ${keyOf(at)}`)
+    const metadata = { ...object.metadata, resourceVersion: String(++this.#version) }
+    this.objects.set(keyOf(at), structuredClone({ ...object, metadata }))
   }
 
   /** Calls of several replicas take turns. */
@@ -61,10 +46,6 @@ export class FakeObjects implements KubeObjects {
     await new Promise((resolve) => setImmediate(resolve))
     if (this.down) throw new Error('connect ECONNREFUSED')
   }
-
-  #put(verb: string, path: string, object: Kept): void {
-    this.writes.push(`${verb} ${path.slice(path.lastIndexOf('/') + 1)}`)
-    const metadata = { ...object.metadata, resourceVersion: String(++this.#version) }
-    this.objects.set(path, structuredClone({ ...object, metadata }))
-  }
 }
+
+const keyOf = ({ type, name }: Target): string => `${type.plural}/${name}`

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
 import { createLog } from '../../log/log.ts'
 import { signed, validityOf } from './authority.ts'
+import type { KubeObject } from '../kube/object.ts'
 import { FakeObjects } from './fake-objects.ts'
 import { ManagedCertificates, type ManagedCertificatesOptions } from './managed-certificates.ts'
 import { clusterLifetimes } from './rotation.ts'
@@ -10,9 +11,9 @@ import { configMapTrust, webhookTrust, type TrustPublisher } from './trust.ts'
 
 const DAY = 86_400_000
 const START = Math.floor(Date.now() / 1000) * 1000
-const SECRET = '/api/v1/namespaces/nodeleaf-system/secrets/nodeleaf-ca'
-const CONFIG_MAP = '/api/v1/namespaces/nodeleaf-system/configmaps/nodeleaf-ca'
-const WEBHOOK = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/nodeleaf'
+const SECRET = 'secrets/nodeleaf-ca'
+const CONFIG_MAP = 'configmaps/nodeleaf-ca'
+const WEBHOOK = 'validatingwebhookconfigurations/nodeleaf'
 
 interface Cluster {
   readonly objects: FakeObjects
@@ -46,7 +47,7 @@ function cluster(t: ExecutionContext): Cluster {
       }
       return ManagedCertificates.create(options, abort.signal)
     },
-    published: () => (objects.objects.get(CONFIG_MAP) as { data: { 'ca.crt': string } }).data['ca.crt'],
+    published: () => (objects.objects.get(CONFIG_MAP) as unknown as { data: { 'ca.crt': string } }).data['ca.crt'],
   }
   return self
 }
@@ -58,7 +59,7 @@ const signerOf = (certificates: ManagedCertificates, bundle = certificates.trust
 test('of replicas that start together one makes the CA and the others take it over; serving keys differ', async (t) => {
   const here = cluster(t)
   const replicas = await Promise.all(Array.from({ length: 5 }, () => here.replica()))
-  t.is(here.objects.writes.filter((each) => each === 'create nodeleaf-ca').length, 1)
+  t.is(here.objects.writes.filter((each) => each === 'create secrets/nodeleaf-ca').length, 1)
   t.is(new Set(replicas.map((each) => each.serving.key)).size, 5)
   t.deepEqual(new Set(replicas.map((each) => each.trusted)), new Set([here.published()]))
   for (const each of replicas) t.is(signerOf(each), 0)
@@ -164,7 +165,9 @@ test('a Secret that cannot be used is left alone, and named with what to do', as
   const here = cluster(t)
   const replica = await here.replica()
   const { cert } = replica.serving
-  const secret = structuredClone(here.objects.objects.get(SECRET)) as { data: Record<string, string> }
+  const secret = structuredClone(here.objects.objects.get(SECRET)) as unknown as KubeObject & {
+    data: Record<string, string>
+  }
   const key = Object.keys(secret.data).find((each) => each.endsWith('.key')) ?? ''
   secret.data[key] = Buffer.from('-----BEGIN PRIVATE KEY-----\nSECRETSECRET\n-----END PRIVATE KEY-----\n').toString(
     'base64',
@@ -199,18 +202,19 @@ test('who asked is told of each change, until the signal aborts', async (t) => {
 test('the webhooks learn the CA, also after somebody has overwritten it', async (t) => {
   const here = cluster(t)
   const client = { service: { name: 'nodeleaf-controller', namespace: 'nodeleaf-system' } }
-  here.objects.objects.set(WEBHOOK, {
+  const configuration = {
     metadata: { name: 'nodeleaf' },
     webhooks: [
       { name: 'validate.nodeleaf.io', clientConfig: client },
       { name: 'warn-delete.nodeleaf.io', clientConfig: { ...client, caBundle: 'b2xk' } },
     ],
-  })
+  }
+  here.objects.objects.set(WEBHOOK, configuration)
   const replica = await here.replica()
   const bundles = (): string[] =>
-    (here.objects.objects.get(WEBHOOK) as { webhooks: { clientConfig: { caBundle: string } }[] }).webhooks.map((each) =>
-      Buffer.from(each.clientConfig.caBundle, 'base64').toString(),
-    )
+    (
+      here.objects.objects.get(WEBHOOK) as unknown as { webhooks: { clientConfig: { caBundle: string } }[] }
+    ).webhooks.map((each) => Buffer.from(each.clientConfig.caBundle, 'base64').toString())
   t.deepEqual(bundles(), [replica.trusted, replica.trusted])
   const { length } = here.objects.writes
   await replica.pass(here.signal)
@@ -221,7 +225,7 @@ test('nothing that is logged holds a key', async (t) => {
   const here = cluster(t)
   const replica = await here.replica()
   for (; here.day < 400; here.day += 20) await replica.pass(here.signal)
-  const secret = here.objects.objects.get(SECRET) as { data: Record<string, string> }
+  const secret = here.objects.objects.get(SECRET) as unknown as { data: Record<string, string> }
   const keys = [
     replica.serving.key,
     ...Object.values(secret.data).map((each) => Buffer.from(each, 'base64').toString()),

@@ -6,9 +6,11 @@ import { X509Certificate } from 'node:crypto'
 import * as z from 'zod'
 import type { Authority } from './authority.ts'
 import { checkedAuthority, storeInvalid, type AuthorityStore, type StoredAuthorities } from './authority-store.ts'
+import type { Target } from '../kube/object.ts'
 import type { KubeObjects } from './kube-objects.ts'
 
 const NAME = 'nodeleaf-ca'
+const SECRETS = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 
 const secret = z.looseObject({
   metadata: z.looseObject({ resourceVersion: z.string() }),
@@ -17,21 +19,21 @@ const secret = z.looseObject({
 
 export class SecretStore implements AuthorityStore {
   readonly #objects: KubeObjects
-  readonly #namespace: string
+  readonly #at: Target
 
   constructor(objects: KubeObjects, namespace: string) {
     this.#objects = objects
-    this.#namespace = namespace
+    this.#at = { type: SECRETS, namespace, name: NAME }
   }
 
   async read(signal: AbortSignal): Promise<StoredAuthorities | undefined> {
-    const found = await this.#objects.get(this.#path(`/${NAME}`), signal)
+    const found = await this.#objects.get(this.#at, signal)
     if (found === undefined) return undefined
     try {
       const { metadata, data } = secret.parse(found)
       return { authorities: authoritiesOf(data ?? {}), version: metadata.resourceVersion }
     } catch (error) {
-      throw storeInvalid(`Secret ${this.#namespace}/${NAME}`, error)
+      throw storeInvalid(`Secret ${this.#at.namespace}/${NAME}`, error)
     }
   }
 
@@ -41,7 +43,7 @@ export class SecretStore implements AuthorityStore {
       kind: 'Secret',
       metadata: {
         name: NAME,
-        namespace: this.#namespace,
+        namespace: this.#at.namespace,
         labels: { 'app.kubernetes.io/name': 'nodeleaf', 'app.kubernetes.io/managed-by': 'nodeleaf-controller' },
         ...(version === undefined ? {} : { resourceVersion: version }),
       },
@@ -49,12 +51,8 @@ export class SecretStore implements AuthorityStore {
       data: Object.fromEntries(authorities.flatMap(entriesOf)),
     }
     return version === undefined
-      ? this.#objects.create(this.#path(''), object, signal)
-      : this.#objects.replace(this.#path(`/${NAME}`), object, signal)
-  }
-
-  #path(rest: string): string {
-    return `/api/v1/namespaces/${this.#namespace}/secrets${rest}`
+      ? this.#objects.create(this.#at, object, signal)
+      : this.#objects.replace(this.#at, object, signal)
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { caBundlePatch, fileTrust } from './trust.ts'
+import { withCaBundle, fileTrust } from './trust.ts'
 
 const bundle = Buffer.from('PEM').toString('base64')
 const configuration = (...bundles: (string | undefined)[]) => ({
@@ -13,25 +13,19 @@ const configuration = (...bundles: (string | undefined)[]) => ({
   })),
 })
 
-test('only webhooks with another caBundle are patched, each guarded by its name', (t) => {
-  t.deepEqual(caBundlePatch(configuration(bundle, undefined, 'b2xk'), 'PEM'), [
-    { op: 'test', path: '/webhooks/1/name', value: 'w1' },
-    { op: 'add', path: '/webhooks/1/clientConfig/caBundle', value: bundle },
-    { op: 'test', path: '/webhooks/2/name', value: 'w2' },
-    { op: 'add', path: '/webhooks/2/clientConfig/caBundle', value: bundle },
-  ])
-  t.deepEqual(caBundlePatch(configuration(bundle), 'PEM'), [])
+test('every webhook gets the caBundle, and the rest of the configuration stays', (t) => {
+  t.deepEqual(withCaBundle(configuration(bundle, undefined, 'b2xk'), 'PEM'), configuration(bundle, bundle, bundle))
+  t.is(withCaBundle(configuration(bundle, bundle), 'PEM'), undefined)
 })
 
-test('there is nothing to patch where there is no configuration, or no webhook in it', (t) => {
-  t.deepEqual(caBundlePatch(undefined, 'PEM'), [])
-  t.deepEqual(caBundlePatch({ metadata: { name: 'nodeleaf' } }, 'PEM'), [])
+test('there is nothing to do where there is no webhook', (t) => {
+  t.is(withCaBundle({ metadata: { name: 'nodeleaf' } }, 'PEM'), undefined)
 })
 
 test("cert-manager's injector has the say where it is asked for", (t) => {
   const annotations = { 'cert-manager.io/inject-ca-from': 'nodeleaf-system/nodeleaf-controller' }
   const injected = { ...configuration(undefined), metadata: { name: 'nodeleaf', annotations } }
-  t.deepEqual(caBundlePatch(injected, 'PEM'), [])
+  t.is(withCaBundle(injected, 'PEM'), undefined)
 })
 
 test('a trust file is written when it differs, for everyone to read', async (t) => {

@@ -5,27 +5,30 @@
 import { chmodSync, readFileSync } from 'node:fs'
 import * as z from 'zod'
 import { writeDurably } from '../../files/durable.ts'
-import type { JsonPatchOperation, KubeObjects } from './kube-objects.ts'
+import type { KubeObject } from '../kube/object.ts'
+import type { KubeObjects } from './kube-objects.ts'
 
 /** Makes `trusted` (PEM, one or several CAs) known. @throws when it is not sure that it is. */
 export type TrustPublisher = (trusted: string, signal: AbortSignal) => Promise<void>
+
+const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
+const WEBHOOKS = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  plural: 'validatingwebhookconfigurations',
+  kind: 'ValidatingWebhookConfiguration',
+}
 
 const configMap = z.object({ data: z.record(z.string(), z.string()).nullish() })
 
 /** `ca.crt` in the ConfigMap `nodeleaf-ca`, which agents mount. */
 export function configMapTrust(objects: KubeObjects, namespace: string): TrustPublisher {
-  const path = `/api/v1/namespaces/${namespace}/configmaps/nodeleaf-ca`
+  const at = { type: CONFIG_MAPS, namespace, name: 'nodeleaf-ca' }
   return async (trusted, signal) => {
-    const found = configMap.safeParse(await objects.get(path, signal))
+    const found = configMap.safeParse(await objects.get(at, signal))
     if (found.data?.data?.['ca.crt'] === trusted) return
     const labels = { 'app.kubernetes.io/name': 'nodeleaf', 'app.kubernetes.io/managed-by': 'nodeleaf-controller' }
-    const object = {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'nodeleaf-ca', namespace, labels },
-      data: { 'ca.crt': trusted },
-    }
-    await objects.apply(path, object, signal)
+    await objects.apply(at, { metadata: { labels }, data: { 'ca.crt': trusted } }, signal)
   }
 }
 
@@ -34,39 +37,39 @@ export function configMapTrust(objects: KubeObjects, namespace: string): TrustPu
  * nothing to do: whoever installs one finds it filled in at the next look.
  */
 export function webhookTrust(objects: KubeObjects, name = 'nodeleaf'): TrustPublisher {
-  const path = `/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/${name}`
+  const at = { type: WEBHOOKS, name }
   return async (trusted, signal) => {
-    const patch = caBundlePatch(await objects.get(path, signal), trusted)
-    // When somebody else was faster, the next look shows what is still to do.
-    if (patch.length > 0 && !(await objects.patch(path, patch, signal)))
-      throw new Error(`the ValidatingWebhookConfiguration ${name} changed while its caBundle was being set`)
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const found = await objects.get(at, signal)
+      const wanted = found && withCaBundle(found, trusted)
+      if (!wanted || (await objects.replace(at, wanted, signal))) return
+    }
+    throw new Error(`the ValidatingWebhookConfiguration ${name} was changed by others while its caBundle was being set`)
   }
 }
 
-const webhookConfiguration = z.object({
-  metadata: z.object({ annotations: z.record(z.string(), z.string()).nullish() }),
-  webhooks: z
-    .array(z.object({ name: z.string(), clientConfig: z.object({ caBundle: z.string().nullish() }) }))
-    .nullish(),
-})
+/** Each replica may be at it at the same moment, and another one after it finds nothing to do. */
+const ATTEMPTS = 5
+
+const webhooks = z.array(z.looseObject({ clientConfig: z.looseObject({ caBundle: z.string().nullish() }) }))
 
 /**
- * What sets the caBundle of each webhook that has another one; nothing when none has, or when cert-manager's CA injector
- * does it (its annotation `cert-manager.io/inject-ca-from`). Guarded by the webhook's name, since a patch counts places.
+ * The configuration with this caBundle in each webhook. Undefined when it has it already, or when cert-manager's CA
+ * injector sees to it (annotation `cert-manager.io/inject-...`).
  */
-export function caBundlePatch(configuration: unknown, trusted: string): readonly JsonPatchOperation[] {
-  const { data } = webhookConfiguration.safeParse(configuration)
-  const annotations = Object.keys(data?.metadata.annotations ?? {})
-  if (annotations.some((each) => each.startsWith('cert-manager.io/inject-'))) return []
+export function withCaBundle(
+  configuration: KubeObject & { readonly webhooks?: unknown },
+  trusted: string,
+): KubeObject | undefined {
+  const annotations = Object.keys(configuration.metadata.annotations ?? {})
+  if (annotations.some((each) => each.startsWith('cert-manager.io/inject-'))) return undefined
   const caBundle = Buffer.from(trusted).toString('base64')
-  return (data?.webhooks ?? []).flatMap(({ name, clientConfig }, i): JsonPatchOperation[] =>
-    clientConfig.caBundle === caBundle
-      ? []
-      : [
-          { op: 'test', path: `/webhooks/${i}/name`, value: name },
-          { op: 'add', path: `/webhooks/${i}/clientConfig/caBundle`, value: caBundle },
-        ],
-  )
+  const { data: found = [] } = webhooks.safeParse(configuration.webhooks)
+  if (found.every((each) => each.clientConfig.caBundle === caBundle)) return undefined
+  return {
+    ...configuration,
+    webhooks: found.map((each) => ({ ...each, clientConfig: { ...each.clientConfig, caBundle } })),
+  } as KubeObject
 }
 
 /** A file for people to carry to their machines, readable by everyone. */
