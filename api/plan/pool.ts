@@ -101,9 +101,9 @@ function poolInUse(
   }
 }
 
-const familyOf = (text: string): 4 | 6 => (text.includes(':') ? 6 : 4)
+export const familyOf = (text: string): 4 | 6 => (text.includes(':') ? 6 : 4)
 
-function isIn(pool: string, text: string): boolean {
+export function isIn(pool: string, text: string): boolean {
   const prefix = parsePrefix(pool)
   const address = parseAddress(text)
   return prefix !== undefined && address !== undefined && contains(prefix, address)
@@ -111,7 +111,7 @@ function isIn(pool: string, text: string): boolean {
 
 const single = (address: string): string => `${address}/${familyOf(address) === 4 ? 32 : 128}`
 
-function canonicalAddress(text: string): string {
+export function canonicalAddress(text: string): string {
   const address = parseAddress(text)
   return address ? formatAddress(address) : text
 }

@@ -1,5 +1,4 @@
 /** The router of a node, from its Underlay. */
-import { formatAddress, parseAddress } from '../address/prefix.ts'
 import type { Underlay } from '../kinds/underlay.ts'
 import { refOf, type Violation } from '../rules/violation.ts'
 import { compare } from '../snapshot/snapshot.ts'
@@ -7,7 +6,7 @@ import type { NodeFacts } from './node-facts.ts'
 import type { NeighborPlan, ResourceRef, RouterPlan } from './node-plan.ts'
 import { numberTaken, type NumberHolders } from './number-holders.ts'
 import { routerMAC } from './numbers.ts'
-import { poolNumbers } from './pool.ts'
+import { canonicalAddress, poolNumbers } from './pool.ts'
 import { waits } from './refusals.ts'
 import { neighborPlan, passwordOf, type Secrets } from './session.ts'
 
@@ -77,11 +76,6 @@ function vtepOfNeighbor(underlay: Underlay, node: NodeFacts, vteps: readonly str
     remedy: 'use a pool in spec.vtep.cidrs that no neighbour and no NIC has an address in',
     node: node.name,
   }
-}
-
-function canonicalAddress(text: string): string {
-  const address = parseAddress(text)
-  return address ? formatAddress(address) : text
 }
 
 function peerKey({ peer }: NeighborPlan): string {
