@@ -1,0 +1,32 @@
+/** How long distribution waits for others, and how much of them it takes at a time. */
+export interface Bounds {
+  /** For the Authenticator. */
+  readonly identifyMs: number
+  readonly helloMs: number
+  /** For the stream to take one message. */
+  readonly stallMs: number
+  /** For the agent to have an update on its disk. */
+  readonly acknowledgementMs: number
+  /** For the agent to take a stream's end; then its connection is cut. */
+  readonly hangUpMs: number
+  /** For everything when the controller stops. */
+  readonly stopMs: number
+  /** Large updates at a time. */
+  readonly largeUpdates: number
+  /** Agents looked up at a time. */
+  readonly identifications: number
+  /** Messages an agent may send in a second; what is more waits in its own buffers. */
+  readonly messagesPerSecond: number
+}
+
+export const defaultBounds: Bounds = {
+  identifyMs: 30_000,
+  helloMs: 10_000,
+  stallMs: 15_000,
+  acknowledgementMs: 60_000,
+  hangUpMs: 2000,
+  stopMs: 2000,
+  largeUpdates: 32,
+  identifications: 64,
+  messagesPerSecond: 50,
+}

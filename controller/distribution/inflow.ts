@@ -1,0 +1,42 @@
+/**
+ * An agent may say so much a second. What is more stays in its own buffers: the stream is not read until the second is
+ * over, and HTTP/2's flow control does the rest.
+ */
+import type { Readable } from 'node:stream'
+
+const SECOND_MS = 1000
+
+export class Inflow {
+  readonly #stream: Pick<Readable, 'pause' | 'resume'>
+  readonly #perSecond: number
+  #sinceMs = -Infinity
+  #count = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(stream: Pick<Readable, 'pause' | 'resume'>, perSecond: number) {
+    this.#stream = stream
+    this.#perSecond = perSecond
+  }
+
+  /** One message has come. */
+  note(): void {
+    const now = performance.now()
+    if (now - this.#sinceMs >= SECOND_MS) {
+      this.#sinceMs = now
+      this.#count = 0
+    }
+    if (++this.#count < this.#perSecond || this.#timer) return
+    this.#stream.pause()
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#stream.resume()
+      },
+      this.#sinceMs + SECOND_MS - now,
+    )
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+}
