@@ -278,7 +278,7 @@ test('whatever happens, no two nodes share a number, and a number in use stays',
           t.is(is.index, was.index)
           if (was.idle) continue
           t.true(was.vteps.every((each) => is.vteps.includes(each)))
-          if (was.routerID !== undefined && !was.vteps.includes(was.routerID)) t.is(is.routerID, was.routerID)
+          if (was.routerID !== undefined && !is.vteps.includes(was.routerID)) t.is(is.routerID, was.routerID)
         }
         for (const was of before.values()) {
           const resting = was.goneSince !== undefined && now - was.goneSince < HOUR
