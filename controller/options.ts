@@ -3,6 +3,7 @@ import {
   durationMs,
   endpoint,
   flagRows,
+  integer,
   oneOf,
   parseFlags,
   UsageError,
@@ -44,7 +45,8 @@ export interface IssueOptions {
   readonly stateDir: string
   readonly node: string
   readonly out: string
-  readonly days: number
+  /** Absent: a year, and never longer than the CA. */
+  readonly days?: number
 }
 
 export type Command =
@@ -104,8 +106,8 @@ const FLAGS: Flags = {
 const ISSUE_FLAGS: Flags = {
   'state-dir': { value: 'DIR', help: 'state directory of the controller, with its CA (needed)' },
   node: { value: 'NAME', help: 'the node that the certificate is for (needed)' },
-  out: { value: 'DIR', default: '.', help: 'where NAME.crt, NAME.key and ca.crt are written' },
-  days: { value: 'N', default: '365', help: 'how long it is valid' },
+  out: { value: 'DIR', default: '.', help: 'where tls.crt, tls.key and ca.crt are written' },
+  days: { value: 'N', help: 'how long it is valid (default: a year, and no longer than the CA)' },
 }
 
 /** The text of `nodeleaf-controller --help`. */
@@ -207,13 +209,12 @@ function tlsFiles({ text }: Parsed): ControllerOptions['tls'] {
 }
 
 function issueOptions(parsed: Parsed): IssueOptions {
-  const days = required(parsed, 'days')
-  if (!/^[1-9]\d{0,4}$/.test(days)) throw new UsageError(`--days is "${days}", but must be a whole number of days`)
+  const days = parsed.text('days')
   return {
     stateDir: required(parsed, 'state-dir'),
     node: required(parsed, 'node'),
     out: required(parsed, 'out'),
-    days: Number(days),
+    ...(days === undefined ? {} : { days: integer('days', days, 1, 3650) }),
   }
 }
 

@@ -14,14 +14,16 @@ import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { apiVersion } from '../../api/kinds/kind.ts'
 import type { RouterNode } from '../../api/kinds/router-node.ts'
+import type { AnyResource } from '../../api/kinds/kinds.ts'
 import type { Labels } from '../../api/kinds/selector.ts'
+import { snapshotOf, type Secret, type Snapshot } from '../../api/snapshot/snapshot.ts'
 import { writeDurably } from '../../files/durable.ts'
 import { watchDirectory } from '../../files/watch-directory.ts'
 import type { Log } from '../../log/log.ts'
 import { messageOf } from '../../log/log.ts'
 import { Wake } from '../../pace/wake.ts'
 import type { RouterNodeDetail, RouterNodeState } from '../status/router-node-status.ts'
-import { detailDigest, stateDigest } from './digest.ts'
+import { detailDigest, digestOf, stateDigest } from './digest.ts'
 import { ConfigFiles, type ConfigReading } from './config-files.ts'
 import type { FabricStore, RouterNodeSpec } from './fabric-store.ts'
 import {
@@ -64,6 +66,7 @@ export class DirectoryStore implements FabricStore {
   readonly #statuses: Map<string, ResourceStatus>
   #reading: ConfigReading | undefined
   readonly #same = new Map<string, { readonly text: string; readonly value: unknown }>()
+  #objects: readonly (AnyResource | Secret)[] = []
   #told = new Set<string>()
   #world: World | undefined
 
@@ -129,8 +132,8 @@ export class DirectoryStore implements FabricStore {
     this.#changes.request('status')
   }
 
-  async applyRouterNode(name: string, spec: RouterNodeSpec): Promise<void> {
-    this.#save({ ...(this.#nodes.get(name) ?? { metadata: { name } }), spec })
+  async applyRouterNode({ name, labels }: NodeSeen, spec: RouterNodeSpec): Promise<void> {
+    this.#save({ ...(this.#nodes.get(name) ?? { metadata: { name, labels } }), spec })
     this.#changes.request('numbers')
   }
 
@@ -199,7 +202,23 @@ export class DirectoryStore implements FabricStore {
       return [{ ref, uid: keyOf(ref), generation, checked, ...(status === undefined ? {} : { status }) }]
     })
     this.#dropStatusOfGone(new Set(declared.map(({ ref }) => keyOf(ref))))
-    return { declared, secrets, nodes: this.#nodesOf(documents), routerNodes: this.#routerNodesOf(documents) }
+    const objects = declared.flatMap(({ checked }) => ('resource' in checked ? checked.resource : []))
+    return {
+      snapshot: this.#snapshotOf([
+        ...objects,
+        ...secrets.map((each) => this.#kept(keyOf({ kind: 'Secret', name: each.metadata.name }), each)),
+      ]),
+      nodes: sameList(this.#world?.nodes, this.#nodesOf(documents)),
+      declared,
+      routerNodes: this.#routerNodesOf(documents),
+    }
+  }
+
+  /** The one before when the objects are the same. */
+  #snapshotOf(objects: readonly (AnyResource | Secret)[]): Snapshot {
+    const before = this.#objects
+    this.#objects = sameList(before, objects)
+    return this.#objects === before && this.#world !== undefined ? this.#world.snapshot : snapshotOf(objects)
   }
 
   #nodesOf(documents: readonly RouterNode[]): readonly NodeSeen[] {
@@ -219,13 +238,15 @@ export class DirectoryStore implements FabricStore {
       if (spec === undefined) return []
       const conditions: readonly Condition[] = file?.status?.conditions ?? []
       const { index } = spec
-      const addresses = file?.spec?.index === index ? file.spec.addresses : undefined
+      const { vteps = [], routerID } = document?.addresses ?? file?.spec?.addresses ?? {}
       return [
         {
           name,
           ...(file?.spec === undefined ? {} : { uid: name, ownerUid: name }),
           index,
-          ...(addresses === undefined ? {} : { addresses }),
+          vteps,
+          ...(routerID === undefined ? {} : { routerID }),
+          specDigest: digestOf(file?.spec ?? {}),
           ...(document === undefined ? {} : { fixed: true as const }),
           conditions,
           stateDigest: stateDigest(file?.status ?? {}),
@@ -320,6 +341,12 @@ export class DirectoryStore implements FabricStore {
 function writeWhole(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600 })
   renameSync(`${path}.new`, path)
+}
+
+function sameList<T>(before: readonly T[] | undefined, now: readonly T[]): readonly T[] {
+  return before !== undefined && before.length === now.length && now.every((each, at) => each === before[at])
+    ? before
+    : now
 }
 
 function sameLabels(a: Labels, b: Labels): boolean {

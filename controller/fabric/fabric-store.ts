@@ -1,7 +1,7 @@
 /** Where the world comes from and what is written back into it: the Kubernetes API, or a directory. */
 import type { Labels } from '../../api/kinds/selector.ts'
 import type { RouterNodeDetail, RouterNodeState } from '../status/router-node-status.ts'
-import type { Declared, DeclaredRef, NodeAddresses, ResourceStatus, World } from './world.ts'
+import type { Declared, DeclaredRef, NodeSeen, ResourceStatus, World } from './world.ts'
 
 /** What a person must know, once. */
 export interface Happening {
@@ -18,7 +18,11 @@ export interface Happening {
 
 export interface RouterNodeSpec {
   readonly index: number
-  readonly addresses: NodeAddresses
+  readonly addresses: {
+    readonly vteps: readonly string[]
+    readonly routerID?: string
+    readonly hostSessions: readonly { readonly vrf?: string; readonly addresses: readonly string[] }[]
+  }
 }
 
 export interface FabricStore {
@@ -28,8 +32,9 @@ export interface FabricStore {
   /** Reads and follows until the signal aborts; calls `changed` after each change, and once everything was read. */
   run(changed: () => void, signal: AbortSignal): Promise<void>
 
-  /** An agent came. Where nobody else says which nodes there are, it does. */
+  /** An agent came, or went. Where nobody else says which nodes there are, it does. */
   agentConnected(node: string, labels: Labels): void
+  agentDisconnected(node: string): void
 
   /** The ledger of numbers as it was saved; undefined: there never was one. @throws when that cannot be known now */
   loadLedger(signal: AbortSignal): Promise<string | undefined>
@@ -38,7 +43,7 @@ export interface FabricStore {
   saveLedger(text: string, signal: AbortSignal): Promise<void>
 
   applyStatus(declared: Declared, status: ResourceStatus, signal: AbortSignal): Promise<void>
-  applyRouterNode(name: string, spec: RouterNodeSpec, signal: AbortSignal): Promise<void>
+  applyRouterNode(node: NodeSeen, spec: RouterNodeSpec, signal: AbortSignal): Promise<void>
   deleteRouterNode(name: string, signal: AbortSignal): Promise<void>
   applyRouterNodeState(name: string, state: RouterNodeState, signal: AbortSignal): Promise<void>
   applyRouterNodeDetail(name: string, detail: RouterNodeDetail, signal: AbortSignal): Promise<void>

@@ -1,7 +1,7 @@
 /** The world as one replica sees it at one moment: what users declared, which nodes there are, what was written before. */
 import type { AnyResource } from '../../api/kinds/kinds.ts'
 import type { Labels } from '../../api/kinds/selector.ts'
-import type { Secret } from '../../api/snapshot/snapshot.ts'
+import type { Snapshot } from '../../api/snapshot/snapshot.ts'
 
 /** The kinds that users declare; RouterNodes are the controller's own. */
 export const DECLARED_KINDS = ['Underlay', 'L3VNI', 'L2VNI', 'L3Passthrough'] as const
@@ -53,12 +53,6 @@ export interface NodeSeen {
   readonly uid: string
 }
 
-export interface NodeAddresses {
-  readonly vteps: readonly string[]
-  readonly routerID?: string
-  readonly hostSessions: readonly { readonly vrf?: string; readonly addresses: readonly string[] }[]
-}
-
 /** What the controller wrote into a RouterNode before. */
 export interface RouterNodeSeen {
   readonly name: string
@@ -67,7 +61,10 @@ export interface RouterNodeSeen {
   /** Absent: it is not written yet, only a person's document is there. */
   readonly uid?: string
   readonly index: number
-  readonly addresses?: NodeAddresses
+  readonly vteps: readonly string[]
+  readonly routerID?: string
+  /** Of the spec that is written. */
+  readonly specDigest: string
   /** Of the Node that owns it. */
   readonly ownerUid?: string
   readonly conditions: readonly Condition[]
@@ -77,9 +74,10 @@ export interface RouterNodeSeen {
 }
 
 export interface World {
-  readonly declared: readonly Declared[]
-  /** Those that some object names. */
-  readonly secrets: readonly Secret[]
+  /** What plans are made of. The same object as before when nothing of it changed; statuses are no part of it. */
+  readonly snapshot: Snapshot
+  /** The same list as before when nothing of it changed. */
   readonly nodes: readonly NodeSeen[]
+  readonly declared: readonly Declared[]
   readonly routerNodes: readonly RouterNodeSeen[]
 }

@@ -1,0 +1,268 @@
+/**
+ * What the leader does, for as long as it leads: numbers for the nodes, a plan for each, and the truth about both.
+ *
+ * Whatever changes wakes one round: allocate, save the ledger, plan, hand out, report. A round looks at everything as it
+ * is now, so none depends on the one before; what one bad object breaks is that object.
+ */
+import type { Underlay } from '../api/kinds/underlay.ts'
+import type { Labels } from '../api/kinds/selector.ts'
+import { FabricPlanner } from '../api/plan/fabric-planner.ts'
+import type { NodeFacts } from '../api/plan/node-facts.ts'
+import type { PlanVersion } from '../api/plan/plan-version.ts'
+import { judgeFabric, judgeNode } from '../api/rules/judge.ts'
+import type { Snapshot } from '../api/snapshot/snapshot.ts'
+import type { Detail, Hello, Report } from '../api/wire/generated/distribution_pb.ts'
+import type { Log } from '../log/log.ts'
+import { backoffMs } from '../pace/backoff.ts'
+import { monotonicClock } from '../pace/clock.ts'
+import { Wake } from '../pace/wake.ts'
+import { allocate } from './allocation/allocate.ts'
+import { decodeLedger, encodeLedger, ledgerOf, type Ledger, type LedgerEntry } from './allocation/ledger.ts'
+import type { AgentObserver, PlanBook } from './distribution/ports.ts'
+import type { FabricStore } from './fabric/fabric-store.ts'
+import type { World } from './fabric/world.ts'
+import type { LeaderMetrics } from './metrics.ts'
+import { RouterNodeKeeper } from './status/router-node-keeper.ts'
+import { StatusKeeper } from './status/status-keeper.ts'
+
+export interface LeaderOptions {
+  readonly store: FabricStore
+  readonly log: Log
+  readonly metrics: LeaderMetrics
+  readonly now: () => number
+  readonly indexRestMs: number
+  readonly agentGraceMs: number
+  /** The plans of these nodes are others now. */
+  readonly changed: (nodes: Iterable<string>) => void
+  readonly requestDetail: (node: string) => void
+}
+
+const QUIET_MS = 50
+const LATEST_MS = 500
+const RETRY = { firstMs: 500, longestMs: 15_000 } as const
+
+export class Leader implements PlanBook, AgentObserver {
+  readonly #options: LeaderOptions
+  readonly #planner = new FabricPlanner()
+  readonly #status: StatusKeeper
+  readonly #routerNodes: RouterNodeKeeper
+  readonly #wake = new Wake({ quietMs: QUIET_MS, latestMs: LATEST_MS })
+  /** As it was saved last. */
+  #ledger: Ledger = ledgerOf([])
+  #failures = 0
+  #timer: NodeJS.Timeout | undefined
+  #planned: { readonly snapshot: Snapshot; readonly facts: readonly NodeFacts[] } | undefined
+
+  constructor(options: LeaderOptions) {
+    const { store, log, now, agentGraceMs, requestDetail, metrics } = options
+    this.#options = options
+    const failed = (what: string, error: unknown): void => {
+      metrics.writeFailures.inc()
+      log.warn('cannot write, it is tried again', { what, error })
+    }
+    this.#status = new StatusKeeper({ store, log, now, graceMs: agentGraceMs, requestDetail, failed })
+    this.#routerNodes = new RouterNodeKeeper({ store, failed })
+  }
+
+  /** Nothing is handed out before everything was planned once. */
+  current(node: string): PlanVersion | undefined {
+    return this.#planned === undefined ? undefined : this.#planner.current(node)
+  }
+
+  connected(node: string, hello: Hello): void {
+    this.#options.store.agentConnected(node, hello.labels)
+    this.#status.connected(node, hello)
+  }
+
+  disconnected(node: string): void {
+    this.#options.store.agentDisconnected(node)
+    this.#status.disconnected(node)
+  }
+
+  acknowledged(node: string, revision: string, error: string | undefined): void {
+    this.#status.acknowledged(node, revision, error)
+  }
+
+  reported(node: string, report: Report): void {
+    this.#status.reported(node, report)
+  }
+
+  detailed(node: string, detail: Detail): void {
+    this.#status.detailed(node, detail)
+  }
+
+  /** The world is another one. */
+  worldChanged(): void {
+    this.#wake.request('world')
+  }
+
+  counts(): ReturnType<StatusKeeper['counts']> {
+    return this.#status.counts()
+  }
+
+  /** Leads until the signal aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const working = [this.#status.run(signal), this.#routerNodes.run(signal)]
+    try {
+      await this.#begin(signal)
+      while (!signal.aborted && (await this.#wake.next(signal)).length > 0) await this.#round(signal)
+    } finally {
+      clearTimeout(this.#timer)
+      await Promise.all(working)
+    }
+  }
+
+  /** The ledger is read before anything is handed out, however long that takes. */
+  async #begin(signal: AbortSignal): Promise<void> {
+    const { store, log } = this.#options
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        const text = await store.loadLedger(signal)
+        this.#ledger = text === undefined ? ledgerOf([]) : decodeLedger('the ledger of numbers', text)
+        this.#wake.request('start')
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        if (failures === 0) log.error('cannot read the ledger of numbers: nothing is planned before', { error })
+        failures++
+        await monotonicClock.wait(backoffMs(failures, RETRY, Math.random()), signal)
+      }
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { store, metrics, log } = this.#options
+    const { world } = store
+    if (world === undefined) return
+    const start = performance.now()
+    try {
+      await this.#plan(world, signal)
+      metrics.rounds.inc()
+    } catch (error) {
+      if (signal.aborted) return
+      metrics.roundFailures.inc()
+      log.error('a round of planning failed, what was planned stays', { error })
+      this.#retry()
+    }
+    metrics.roundSeconds.observe((performance.now() - start) / 1000)
+  }
+
+  async #plan(world: World, signal: AbortSignal): Promise<void> {
+    const facts = await this.#allocated(world, signal)
+    if (signal.aborted) return
+    const { snapshot } = world
+    const before = this.#planned
+    if (before?.snapshot !== snapshot || !sameFacts(before.facts, facts)) {
+      const changed = this.#planner.update(snapshot, facts)
+      this.#planned = { snapshot, facts }
+      this.#options.changed(before === undefined ? facts.map(({ name }) => name) : changed)
+      this.#options.metrics.plansChanged.inc(changed.length)
+    }
+    const versions = facts.flatMap(({ name }) => this.#planner.current(name) ?? [])
+    const planned = versions.map(({ node, revision, refused }) => ({ name: node, revision, refused }))
+    this.#status.planned(world, planned, judgeFabric(snapshot).refused)
+    this.#routerNodes.keep(world, facts, (node) => this.#planner.current(node)?.refused ?? [])
+  }
+
+  /** Numbers of the nodes that are there; new ones count from when they are saved. */
+  async #allocated(world: World, signal: AbortSignal): Promise<readonly NodeFacts[]> {
+    const { store, now, indexRestMs, log } = this.#options
+    const allocation = allocate(
+      withoutMoved(this.#ledger, world),
+      {
+        nodes: world.nodes,
+        routerNodes: world.routerNodes.map(({ name, index, vteps, routerID }) => ({
+          name,
+          index,
+          addresses: { vteps: [...vteps], routerID },
+        })),
+        underlayOf: underlayFinder(world.snapshot),
+        restMs: indexRestMs,
+      },
+      now(),
+    )
+    if (allocation.nextAtMs !== undefined) this.#again(allocation.nextAtMs - now())
+    if (allocation.ledger === this.#ledger) return allocation.facts
+    try {
+      await store.saveLedger(encodeLedger(allocation.ledger), signal)
+    } catch (error) {
+      if (signal.aborted) return []
+      log.error('cannot save the ledger of numbers: new nodes and addresses wait for it', { error })
+      this.#options.metrics.writeFailures.inc()
+      this.#retry()
+      const saved = this.#ledger
+      return allocation.facts.filter(({ name }) => saved.get(name) === allocation.ledger.get(name))
+    }
+    this.#failures = 0
+    this.#tell(this.#ledger, allocation.ledger, world)
+    this.#ledger = allocation.ledger
+    return allocation.facts
+  }
+
+  /** Once for each node that got numbers. */
+  #tell(before: Ledger, after: Ledger, world: World): void {
+    const nodes = new Map(world.nodes.map((node) => [node.name, node]))
+    for (const entry of after.values()) {
+      const was = before.get(entry.node)
+      const node = nodes.get(entry.node)
+      if (node === undefined || (was?.index === entry.index && was.vteps.join() === entry.vteps.join())) continue
+      const { index, vteps } = entry
+      const note = `index ${index}${vteps.length === 0 ? '' : `, VTEP ${vteps.join(' and ')}`}`
+      this.#options.log.info('NumbersAllocated', { node: node.name, note })
+      this.#options.store.record({
+        regarding: { type: 'node', name: node.name, uid: node.uid },
+        type: 'Normal',
+        reason: 'NumbersAllocated',
+        action: 'Allocating',
+        note,
+      })
+    }
+    for (const { node } of before.values())
+      if (!after.has(node)) this.#options.log.info('the numbers of a node that is gone are free again', { node })
+  }
+
+  #retry(): void {
+    this.#failures++
+    this.#again(backoffMs(this.#failures, RETRY, Math.random()))
+  }
+
+  #again(delayMs: number): void {
+    clearTimeout(this.#timer)
+    // setTimeout takes at most 24 days.
+    this.#timer = setTimeout(() => this.#wake.request('time'), Math.min(Math.max(0, delayMs) + 10, 2 ** 31 - 1))
+  }
+}
+
+/** A person who gives a node another index in a document means it: its numbers are given anew, when they are free. */
+function withoutMoved(ledger: Ledger, { routerNodes }: World): Ledger {
+  const moved = routerNodes.filter(({ fixed, name, index }) => {
+    const entry = ledger.get(name)
+    return fixed && entry !== undefined && entry.index !== index
+  })
+  if (moved.length === 0) return ledger
+  const taken = new Map([...ledger.values()].map(({ index, node }) => [index, node]))
+  const free = new Set(moved.filter(({ index }) => !taken.has(index)).map(({ name }) => name))
+  return free.size === 0 ? ledger : ledgerOf([...ledger.values()].filter((entry: LedgerEntry) => !free.has(entry.node)))
+}
+
+/** The Underlay that stands on a node with these labels. */
+function underlayFinder(snapshot: Snapshot): (labels: Labels) => Underlay | undefined {
+  const underlays = judgeFabric(snapshot).accepted.filter(({ kind }) => kind === 'Underlay')
+  return (labels) => judgeNode(underlays, { name: '', labels }).accepted.find((each) => each.kind === 'Underlay')
+}
+
+function sameFacts(a: readonly NodeFacts[], b: readonly NodeFacts[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((each, at) => {
+      const other = b[at]
+      return (
+        each.name === other?.name &&
+        each.index === other.index &&
+        each.labels === other.labels &&
+        each.vteps === other.vteps &&
+        each.routerID === other.routerID
+      )
+    })
+  )
+}

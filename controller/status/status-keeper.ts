@@ -1,0 +1,381 @@
+/**
+ * Keeps what `kubectl get` says true: takes in what is planned and what agents say, works out what changed, and has it
+ * written at a rate that the API server can bear. One for each time that this replica leads.
+ */
+import type { Violation } from '../../api/rules/violation.ts'
+import type { Detail, Hello, Report } from '../../api/wire/generated/distribution_pb.ts'
+import type { Log } from '../../log/log.ts'
+import { monotonicClock } from '../../pace/clock.ts'
+import type { AgentObserver } from '../distribution/ports.ts'
+import { digestOf, stateDigest } from '../fabric/digest.ts'
+import type { FabricStore, Happening } from '../fabric/fabric-store.ts'
+import {
+  keyOf,
+  type Condition,
+  type Declared,
+  type NodeSeen,
+  type ResourceStatus,
+  type RouterNodeSeen,
+  type World,
+} from '../fabric/world.ts'
+import { Epochs } from './epochs.ts'
+import { Fleet } from './fleet.ts'
+import { resourceStatus } from './resource-status.ts'
+import { onItsWayUntilMs, routerNodeDetail, routerNodeState, type RouterNodeState } from './router-node-status.ts'
+import { tally, type Clock, type CountedNode } from './tally.ts'
+import { nodeTransitions, resourceTransitions } from './transitions.ts'
+import { violationsByObject } from './violations.ts'
+import { WriteQueue } from './write-queue.ts'
+
+/** A node's plan after a round of planning. */
+export interface PlannedNode {
+  readonly name: string
+  readonly revision: string
+  readonly refused: readonly Violation[]
+}
+
+export interface StatusKeeperOptions {
+  readonly store: FabricStore
+  readonly log: Log
+  readonly now: () => number
+  readonly graceMs: number
+  /** Asks the agent for Detail. */
+  readonly requestDetail: (node: string) => void
+  /** Called for each write that failed. */
+  readonly failed: (what: string, error: unknown) => void
+}
+
+interface Said {
+  readonly conditions: readonly Condition[]
+  readonly digest: string
+}
+
+/** Evaluations are at least this far apart, and never more than a tenth of the time. */
+const EVALUATE_MS = 200
+const SHARE = 10
+/** How often what is written is held against what is stored, in case somebody else wrote. */
+const SWEEP_MS = 60_000
+/** A change of the plan and the agent's answer make one write. */
+const SETTLES_MS = 1500
+
+const RATES = { perSecond: 50, burst: 100, atOnce: 8 } as const
+
+export class StatusKeeper implements AgentObserver {
+  readonly #options: StatusKeeperOptions
+  readonly #fleet = new Fleet()
+  readonly #epochs = new Epochs()
+  readonly #resourceWrites: WriteQueue
+  readonly #nodeWrites: WriteQueue
+  readonly #leadsSinceMs: number
+  /** What was said last, by uid; not yet written perhaps. */
+  readonly #said = new Map<string, ResourceStatus>()
+  readonly #nodeSaid = new Map<string, Said>()
+  readonly #detailSaid = new Map<string, string>()
+  readonly #detailAsked = new Map<string, bigint>()
+  #world: World | undefined
+  #nodes: ReadonlyMap<string, NodeSeen> = new Map()
+  #routerNodes: ReadonlyMap<string, RouterNodeSeen> = new Map()
+  #fabricRefused: readonly Violation[] = []
+  #dirtyNodes = new Set<string>()
+  #dirty = false
+  /** Nodes to look at again, and when: a grace ends, a change has been on its way for too long. */
+  readonly #due = new Map<string, number>()
+  #wake: (() => void) | undefined
+
+  constructor(options: StatusKeeperOptions) {
+    this.#options = options
+    this.#leadsSinceMs = options.now()
+    const failed = options.failed
+    this.#resourceWrites = new WriteQueue({ ...RATES, failed })
+    this.#nodeWrites = new WriteQueue({ ...RATES, failed })
+  }
+
+  /** Nodes whose agents are connected and settled, and all that there are: for metrics. */
+  counts(): { readonly nodes: number; readonly connected: number; readonly settled: number; readonly waiting: number } {
+    const states = [...this.#nodes.keys()].map((name) => this.#fleet.get(name))
+    return {
+      nodes: states.length,
+      connected: states.filter((state) => state?.connection.type === 'connected').length,
+      settled: states.filter((state) => state?.pendingSince === Infinity).length,
+      waiting: this.#resourceWrites.length + this.#nodeWrites.length,
+    }
+  }
+
+  /** A round of planning is over: what it was over, what came out for the nodes that it changed, and what it refuses anywhere. */
+  planned(world: World, changed: readonly PlannedNode[], fabricRefused: readonly Violation[]): void {
+    const epoch = this.#epochs.advance(world.declared, world.nodes)
+    this.#epochs.refusedBefore(this.#fabricRefused, fabricRefused)
+    this.#fabricRefused = fabricRefused
+    for (const { name, revision, refused } of changed) {
+      this.#epochs.refusedBefore(this.#fleet.of(name).refused, refused)
+      this.#fleet.planned(name, revision, refused, epoch, this.#options.now())
+      this.#touch(name)
+    }
+    this.#seen(world)
+  }
+
+  /** The world changed in a way that planning has nothing to do with, or could not be planned. */
+  #seen(world: World): void {
+    const nodes = new Map(world.nodes.map((node) => [node.name, node]))
+    for (const name of this.#nodes.keys()) if (!nodes.has(name)) this.#forget(name)
+    const routerNodes = new Map(world.routerNodes.map((each) => [each.name, each]))
+    for (const [name, each] of routerNodes) if (this.#routerNodes.get(name)?.uid !== each.uid) this.#touch(name)
+    this.#nodes = nodes
+    this.#routerNodes = routerNodes
+    this.#world = world
+    this.#changed()
+  }
+
+  connected(node: string, hello: Hello): void {
+    this.#fleet.connected(node, hello, this.#options.now())
+    this.#detailAsked.delete(node)
+    this.#touch(node)
+  }
+
+  disconnected(node: string): void {
+    this.#fleet.disconnected(node, this.#options.now())
+    this.#touch(node)
+  }
+
+  acknowledged(node: string, revision: string, error: string | undefined): void {
+    this.#fleet.acknowledged(node, revision, error)
+    this.#touch(node)
+  }
+
+  reported(node: string, report: Report): void {
+    this.#fleet.reported(node, report)
+    this.#touch(node)
+    this.#askForDetail(node)
+  }
+
+  detailed(node: string, detail: Detail): void {
+    const made = routerNodeDetail(detail)
+    const digest = digestOf(made)
+    this.#askForDetail(node)
+    if (this.#detailBefore(node) === digest) return
+    this.#nodeWrites.add(`detail of ${node}`, 0, async (signal) => {
+      if (this.#routerNodes.get(node)?.uid === undefined) return false
+      await this.#options.store.applyRouterNodeDetail(node, made, signal)
+      this.#detailSaid.set(node, digest)
+      return true
+    })
+  }
+
+  /** Works until the signal aborts; then nothing more is written. */
+  async run(signal: AbortSignal): Promise<void> {
+    const writing = [this.#resourceWrites.run(signal), this.#nodeWrites.run(signal)]
+    let sweptAt = performance.now()
+    while (!signal.aborted) {
+      await this.#next(signal)
+      if (signal.aborted) break
+      const start = performance.now()
+      const sweep = start - sweptAt >= SWEEP_MS
+      if (sweep) {
+        sweptAt = start
+        this.#forgetSaid()
+      }
+      this.#evaluate()
+      const took = performance.now() - start
+      await monotonicClock.wait(Math.max(EVALUATE_MS, took * SHARE), signal)
+    }
+    await Promise.all(writing)
+  }
+
+  #touch(node: string): void {
+    this.#dirtyNodes.add(node)
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#dirty = true
+    this.#wake?.()
+  }
+
+  #forget(node: string): void {
+    this.#fleet.forget(node)
+    this.#nodeSaid.delete(node)
+    this.#detailSaid.delete(node)
+    this.#detailAsked.delete(node)
+    this.#due.delete(node)
+  }
+
+  /** Until something changed or is due. */
+  async #next(signal: AbortSignal): Promise<void> {
+    if (this.#dirty) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const now = this.#options.now()
+    const due = Math.min(SWEEP_MS, ...[...this.#due.values()].map((at) => at - now))
+    const timer = setTimeout(resolve, Math.max(EVALUATE_MS, due))
+    const stop = (): void => resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    this.#wake = resolve
+    await promise
+    this.#wake = undefined
+    signal.removeEventListener('abort', stop)
+    clearTimeout(timer)
+  }
+
+  #clock(): Clock {
+    return { nowMs: this.#options.now(), graceMs: this.#options.graceMs, leadsSinceMs: this.#leadsSinceMs }
+  }
+
+  #evaluate(): void {
+    const world = this.#world
+    this.#dirty = false
+    if (world === undefined) return
+    const clock = this.#clock()
+    for (const [node, at] of this.#due) {
+      if (at > clock.nowMs) continue
+      this.#due.delete(node)
+      this.#dirtyNodes.add(node)
+    }
+    try {
+      this.#evaluateResources(world, clock)
+    } catch (error) {
+      this.#options.failed('status of resources', error)
+    }
+    const nodes = this.#dirtyNodes
+    this.#dirtyNodes = new Set()
+    for (const node of nodes) this.#evaluateNode(node, clock)
+  }
+
+  #evaluateResources(world: World, clock: Clock): void {
+    const nodes = world.nodes.map(({ name, labels }): CountedNode => ({ name, labels, state: this.#fleet.of(name) }))
+    const tallies = tally(
+      world.declared.flatMap(({ ref, checked }) => {
+        if ('problem' in checked) return []
+        const key = keyOf(ref)
+        return [{ key, selector: checked.resource.spec.nodeSelector, changedAt: this.#epochs.changedAt(key) }]
+      }),
+      nodes,
+      clock,
+    )
+    const violations = violationsByObject(this.#fabricRefused, nodes)
+    for (const declared of world.declared) {
+      const key = keyOf(declared.ref)
+      const before = this.#said.get(declared.uid) ?? declared.status
+      const facts = {
+        declared: before === undefined ? declared : { ...declared, status: before },
+        violations: violations.get(key) ?? [],
+        tally: tallies.get(key),
+      }
+      const status = resourceStatus(facts, clock.nowMs)
+      if (status !== undefined && !sameStatus(before, status)) this.#say(declared, before, status)
+    }
+    const uids = new Set(world.declared.map(({ uid }) => uid))
+    for (const uid of this.#said.keys()) if (!uids.has(uid)) this.#said.delete(uid)
+  }
+
+  #say(declared: Declared, before: ResourceStatus | undefined, status: ResourceStatus): void {
+    const { ref, uid } = declared
+    this.#said.set(uid, status)
+    for (const told of resourceTransitions(before?.conditions ?? [], status.conditions, status.nodes?.failed ?? 0))
+      this.#record({ ...told, regarding: { type: 'resource', ref, uid } })
+    const urgent = !sameConditions(before?.conditions ?? [], status.conditions)
+    this.#resourceWrites.add(`status of ${keyOf(ref)}`, urgent ? 0 : 1, async (signal) => {
+      const latest = this.#said.get(uid)
+      if (latest === undefined) return false
+      await this.#options.store.applyStatus(declared, latest, signal)
+      return true
+    })
+  }
+
+  #evaluateNode(node: string, clock: Clock): void {
+    const routerNode = this.#routerNodes.get(node)
+    if (routerNode?.uid === undefined || !this.#nodes.has(node)) return
+    const state = this.#fleet.of(node)
+    const before = this.#nodeSaid.get(node) ?? { conditions: routerNode.conditions, digest: routerNode.stateDigest }
+    this.#remember(node, clock)
+    const next = routerNodeState(state, before.conditions, clock)
+    if (next === undefined) return
+    const digest = stateDigest({ ...next })
+    if (digest === before.digest) return
+    const urgent = !sameConditions(before.conditions, next.conditions)
+    if (!urgent && state.pendingSince !== Infinity && clock.nowMs - state.desiredSinceMs < SETTLES_MS) {
+      this.#due.set(node, state.desiredSinceMs + SETTLES_MS)
+      return
+    }
+    this.#nodeSaid.set(node, { conditions: next.conditions, digest })
+    const uid = this.#nodes.get(node)?.uid ?? ''
+    for (const told of nodeTransitions(before.conditions, next.conditions))
+      this.#record({ ...told, regarding: { type: 'node', name: node, uid } })
+    this.#writeState(node, next, urgent)
+  }
+
+  #writeState(node: string, state: RouterNodeState, urgent: boolean): void {
+    this.#nodeWrites.add(`state of ${node}`, urgent ? 0 : 2, async (signal) => {
+      if (this.#routerNodes.get(node)?.uid === undefined) return false
+      await this.#options.store.applyRouterNodeState(node, state, signal)
+      return true
+    })
+  }
+
+  /** When time alone will change what is said of the node. */
+  #remember(node: string, { nowMs, graceMs, leadsSinceMs }: Clock): void {
+    const state = this.#fleet.of(node)
+    const { connection } = state
+    const times = [
+      connection.type === 'away' ? connection.sinceMs + graceMs : Infinity,
+      !state.told || connection.type === 'unseen' ? leadsSinceMs + graceMs : Infinity,
+      onItsWayUntilMs(state) ?? Infinity,
+    ].filter((at) => at > nowMs)
+    const next = Math.min(...times)
+    if (next === Infinity) this.#due.delete(node)
+    else this.#due.set(node, next)
+  }
+
+  #detailBefore(node: string): string | undefined {
+    return this.#detailSaid.get(node) ?? this.#routerNodes.get(node)?.detailDigest
+  }
+
+  /** Asked for at the rate at which it can be written. */
+  #askForDetail(node: string): void {
+    const version = this.#fleet.of(node).detailVersion
+    if (version === 0n || this.#detailAsked.get(node) === version) return
+    this.#nodeWrites.add(`ask ${node} for detail`, 1, async () => {
+      const state = this.#fleet.get(node)
+      if (state?.connection.type !== 'connected') return false
+      this.#detailAsked.set(node, state.detailVersion)
+      this.#options.requestDetail(node)
+      return true
+    })
+  }
+
+  /** From here on what is stored counts, not what was said. */
+  #forgetSaid(): void {
+    this.#said.clear()
+    this.#nodeSaid.clear()
+    for (const node of this.#nodes.keys()) this.#dirtyNodes.add(node)
+  }
+
+  #record(happening: Happening): void {
+    const { regarding, type, reason, note } = happening
+    const object = regarding.type === 'node' ? { node: regarding.name } : { resource: keyOf(regarding.ref) }
+    this.#options.log[type === 'Warning' ? 'warn' : 'info'](reason, { ...object, note })
+    this.#options.store.record(happening)
+  }
+}
+
+function sameStatus(a: ResourceStatus | undefined, b: ResourceStatus): boolean {
+  return a !== undefined && a.nodes?.failed === b.nodes?.failed && a.nodes?.summary === b.nodes?.summary
+    ? a.conditions.length === b.conditions.length && b.conditions.every((each) => sameCondition(a.conditions, each))
+    : false
+}
+
+function sameCondition(before: readonly Condition[], { type, status, reason, message, observedGeneration }: Condition) {
+  const was = before.find((each) => each.type === type)
+  return (
+    was?.status === status &&
+    was.reason === reason &&
+    was.message === message &&
+    was.observedGeneration === observedGeneration
+  )
+}
+
+/** What people wait for. */
+function sameConditions(before: readonly Condition[], after: readonly Condition[]): boolean {
+  return after.every(({ type, status, reason, observedGeneration }) => {
+    const was = before.find((each) => each.type === type)
+    return was?.status === status && was.reason === reason && was.observedGeneration === observedGeneration
+  })
+}
