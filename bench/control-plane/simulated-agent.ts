@@ -22,7 +22,7 @@ export interface SimulatedAgentOptions {
   /** Name in the controller's certificate, when it is not the address. */
   readonly serverName?: string
   readonly node: string
-  readonly token?: string
+  readonly token?: string | undefined
   /** PEM: proves the node instead of a token. */
   readonly certificate?: { readonly cert: string; readonly key: string }
   /** What the agent has on its disk. @default nothing */
@@ -30,6 +30,8 @@ export interface SimulatedAgentOptions {
   readonly refusedDigest?: string
   /** @default [PLAN_VERSION] */
   readonly planVersions?: readonly string[]
+  /** @default true; false: says nothing by itself. */
+  readonly hello?: boolean
   /** Called when an update is complete; decides what is answered. @default acknowledges at once */
   readonly answer?: (update: CompleteUpdate) => Answer | undefined | Promise<Answer | undefined>
   /** Called for every message that comes down. */
@@ -95,7 +97,8 @@ export class SimulatedAgent implements Disposable {
     // Comes with the status.
     this.#call.on('error', () => {})
     this.#call.on('data', (message: ControllerMessage) => this.#receive(message))
-    const { node, planVersions = [PLAN_VERSION] } = options
+    const { node, planVersions = [PLAN_VERSION], hello = true } = options
+    if (!hello) return
     const { revision, refusedDigest } = this
     this.send({
       case: 'hello',

@@ -129,7 +129,8 @@ export async function stage(t: ExecutionContext, options: Partial<DistributionOp
     },
     dial(node, more = {}) {
       const controller = `127.0.0.1:${distribution.port}`
-      const agent = new SimulatedAgent({ controller, ca: authority.cert, node, token: `node/${node}`, ...more })
+      const known = { controller, ca: authority.cert, serverName: 'nodeleaf-controller', token: `node/${node}` }
+      const agent = new SimulatedAgent({ ...known, node, ...more })
       agents.push(agent)
       return agent
     },
