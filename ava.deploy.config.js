@@ -1,0 +1,7 @@
+/** What needs Helm: run by hack/deploy-test. */
+export default {
+  extensions: ['ts'],
+  files: ['deploy/**/*.suite.ts'],
+  timeout: '120s',
+  workerThreads: false,
+}

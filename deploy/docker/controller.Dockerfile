@@ -1,0 +1,18 @@
+# syntax=docker/dockerfile:1
+# docker build -f deploy/docker/controller.Dockerfile -t nodeleaf-controller .
+FROM node:24-trixie-slim AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN hack/build controller cli
+
+FROM gcr.io/distroless/nodejs24-debian13:nonroot
+COPY --from=build /src/dist /opt/nodeleaf
+USER 65532:65532
+EXPOSE 7443 9443 8080
+ENV NODE_ENV=production NODE_OPTIONS=--enable-source-maps
+ENTRYPOINT ["/nodejs/bin/node", "/opt/nodeleaf/nodeleaf-controller.mjs"]
