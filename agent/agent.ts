@@ -1,11 +1,12 @@
 /**
- * The agent at work: what the files say becomes the plan, whatever changes wakes the reconciler, and everything is told
- * on the socket. Stopping it changes nothing on the node.
+ * The agent at work: what the files and the controller say becomes the plan, whatever changes wakes the reconciler, and
+ * everything is told on the socket and to the controller. Stopping it changes nothing on the node.
  */
 import { release } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }
 import type { Server } from 'node:http'
 import type { ResourceRef } from '../api/plan/node-plan.ts'
+import { ControllerLink } from './controller-link.ts'
 import { FrrAdapter } from './frr-port.ts'
 import { FrrSupply } from './frr-supply.ts'
 import { Kernel } from './kernel/kernel.ts'
@@ -20,6 +21,9 @@ import { statusDocument, type StatusDocument } from './status/document.ts'
 import { metricsText } from './status/metrics.ts'
 import { serveHealth, serveSocket, type Health, type Served } from './status/server.ts'
 import { Wake } from '../pace/wake.ts'
+
+/** How the plan is laid out in the kernel: a bridge and a VXLAN device for each VNI. */
+const DATAPATH = 'per-vni'
 
 /** Runs until `stop` aborts. @throws LockError, ServerError, KernelError when it cannot start */
 export async function runAgent(options: AgentOptions, log: Log, stop: AbortController): Promise<void> {
@@ -37,8 +41,9 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
     reconciler.want(planned)
     if (changed) wake.request('source')
   })
+  const link = controllerLink(options, log, { source, frr, reconciler })
   const waiters: ((report: PassReport | undefined) => void)[] = []
-  const parts = { options, start: Date.now(), kernel, frr, reconciler, source }
+  const parts = { options, start: Date.now(), kernel, frr, reconciler, source, link }
   const served: Served = {
     status: () => status(parts),
     health: () => health(reconciler, source.reading),
@@ -63,7 +68,12 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
     frr: options.frr,
   })
   const following = source.follow(signal)
-  const unsubscribe = kernel.onChange(() => wake.request('netlink'))
+  const linking = link?.run(signal)
+  const unsubscribe = kernel.onChange(() => {
+    wake.request('netlink')
+    link?.hint('link')
+  })
+  if (link !== undefined) resources.defer(watchConnections(kernel, link, log))
   const supervision = supply.run(frr, () => wake.request('frr'), signal)
   // A first pass with FRR there keeps the order: no link is raised before FRR knows its VNI.
   await supply.tried
@@ -74,14 +84,46 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
       if (reasons.length === 0) break
       const asked = waiters.splice(0)
       await reconciler.pass(reasons, signal)
+      link?.changed()
       for (const resolve of asked) resolve(reconciler.lastPass)
     }
   } finally {
     unsubscribe()
     for (const resolve of waiters) resolve(undefined)
-    await Promise.all([following, supervision])
+    await Promise.all([following, supervision, linking])
   }
   log.info('agent stopped, the router stays as it is')
+}
+
+type LinkParts = Pick<Parts, 'source' | 'frr' | 'reconciler'>
+
+function controllerLink(
+  { controller }: AgentOptions,
+  log: Log,
+  { source, frr, reconciler }: LinkParts,
+): ControllerLink | undefined {
+  if (controller === undefined) return undefined
+  const facts = () => {
+    const { controllerProgress: progress, resources, nodeState, frrAway } = reconciler
+    return {
+      progress,
+      resources,
+      ...(nodeState === undefined ? {} : { nodeState }),
+      ...(frrAway === undefined ? {} : { frrAway }),
+      versions: { agent: manifest.version, frr: frr.version ?? '', kernel: release(), datapath: DATAPATH },
+    }
+  }
+  return new ControllerLink({ options: controller, log, source, frr, facts })
+}
+
+/** Sessions that end are noticed at once; a kernel that does not tell it costs a second. */
+function watchConnections(kernel: Kernel, link: ControllerLink, log: Log): () => void {
+  try {
+    return kernel.onConnectionClosed(() => link.hint('session'))
+  } catch (error) {
+    log.debug('the kernel does not tell when connections end', { error })
+    return () => undefined
+  }
 }
 
 interface Parts {
@@ -91,9 +133,10 @@ interface Parts {
   readonly frr: FrrAdapter
   readonly reconciler: Omit<Reconciler<never, never>, 'pass'>
   readonly source: FollowedSource
+  readonly link?: ControllerLink | undefined
 }
 
-async function status({ options, start, kernel, frr, reconciler, source }: Parts): Promise<StatusDocument> {
+async function status({ options, start, kernel, frr, reconciler, source, link }: Parts): Promise<StatusDocument> {
   const { appliedRevision: applied, nodeState, lastPass, resources, passes: reconciles } = reconciler
   const { version } = frr
   const observed = await frr.observed(Date.now())
@@ -113,6 +156,7 @@ async function status({ options, start, kernel, frr, reconciler, source }: Parts
     },
     frr: { mode: options.frr, name: options.frrName, ...(observed === undefined ? hangs : frr.state) },
     source: source.reading,
+    ...(link === undefined ? {} : { controller: link.connection }),
     ...(applied === undefined ? {} : { applied }),
     ...(nodeState === undefined ? {} : { nodeState }),
     ...(lastPass === undefined ? {} : { lastPass }),

@@ -24,6 +24,7 @@ export type FrrClient = Pick<
   | 'vrfVnis'
   | 'evpnVnis'
   | 'sessions'
+  | 'down'
   | 'bfdPeers'
   | 'version'
   | 'capabilities'
@@ -117,13 +118,30 @@ export class FrrAdapter implements FrrPort<FrrStep> {
   }
 
   async #observe(now: number): Promise<FrrObserved> {
+    const [sessions, vnis] = await Promise.all([this.sessions(now), this.vnis()])
+    return { sessions: sessions ?? [], vnis: vnis ?? [] }
+  }
+
+  /** BGP sessions as FRR has them now; undefined when it does not say. */
+  sessions(now: number): Promise<readonly SessionStatus[] | undefined> {
+    return this.#told(async (frr) => (await frr.sessions()).map((session) => sessionStatus(session, now)))
+  }
+
+  /** VNIs as zebra has them now; undefined when it does not say. */
+  vnis(): Promise<readonly VniStatus[] | undefined> {
+    return this.#told(async (frr) => (await frr.evpnVnis()).map(vniStatus))
+  }
+
+  /** Another text whenever a session came up or went down; undefined when FRR does not say. */
+  down(): Promise<string | undefined> {
+    return this.#told((frr) => frr.down())
+  }
+
+  async #told<T>(ask: (frr: FrrClient) => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#asking(async (frr) => {
-        const [sessions, vnis] = await Promise.all([frr.sessions(), frr.evpnVnis()])
-        return { sessions: sessions.map((session) => sessionStatus(session, now)), vnis: vnis.map(vniStatus) }
-      })
+      return await this.#asking(ask)
     } catch (error) {
-      if (error instanceof FrrAwayError || error instanceof FrrError) return { sessions: [], vnis: [] }
+      if (error instanceof FrrAwayError || error instanceof FrrError) return undefined
       throw error
     }
   }

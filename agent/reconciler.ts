@@ -22,6 +22,14 @@ export interface PassReport {
   readonly frrCommands: number
 }
 
+/** Revisions of the controller's plan. */
+export interface ControllerProgress {
+  /** Everything of it was tried at least once. */
+  readonly tried?: string
+  /** It was last seen wholly in place. */
+  readonly applied?: string
+}
+
 /** A change may need a second round, for what depends on the first; more means that it does not converge. */
 const ROUNDS = 2
 
@@ -40,6 +48,7 @@ export class Reconciler<Op extends Step, C extends Step> {
   readonly #states: ResourceStates
   #planned: Planned | undefined
   #applied: string | undefined
+  #controller: ControllerProgress = {}
   #frrAway: string | undefined
   #lastPass: PassReport | undefined
   #passes = 0
@@ -168,7 +177,11 @@ export class Reconciler<Op extends Step, C extends Step> {
       else this.#log.warn('FRR is away', { why: pass.frrAway })
       this.#frrAway = pass.frrAway
     }
-    if (this.#states.settled && this.#frrAway === undefined) this.#applied = planned.revision
+    const { revision, controllerRevision: tried, fromFiles } = planned
+    if (this.#states.settled && this.#frrAway === undefined) this.#applied = revision
+    if (tried === undefined) return
+    const done = this.#frrAway === undefined && this.#states.settledBut(fromFiles ?? [])
+    this.#controller = { ...this.#controller, tried, ...(done ? { applied: tried } : {}) }
   }
 
   #logSteps(where: string, steps: readonly Step[]): void {
@@ -195,6 +208,11 @@ export class Reconciler<Op extends Step, C extends Step> {
   /** The last revision that was seen wholly in place. */
   get appliedRevision(): string | undefined {
     return this.#applied
+  }
+
+  /** How far the controller's part of the plan is, whatever becomes of the files' own. */
+  get controllerProgress(): ControllerProgress {
+    return this.#controller
   }
 
   get frrAway(): string | undefined {

@@ -98,7 +98,15 @@ export class ResourceStates {
 
   /** Whether everything is as it should be, as far as this machine can do it. */
   get settled(): boolean {
-    return [...this.#states.values()].every(({ state }) => state.state === 'Ready' || state.state === 'Unsupported')
+    return this.settledBut([])
+  }
+
+  /** The same of all resources but these (`L3VNI/red`). */
+  settledBut(others: readonly string[]): boolean {
+    const except = new Set(others)
+    return [...this.#states].every(
+      ([key, { state }]) => state.state === 'Ready' || state.state === 'Unsupported' || except.has(key),
+    )
   }
 
   /** Every resource that is wanted, or still has something on the node that cannot be removed. */

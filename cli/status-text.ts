@@ -1,5 +1,5 @@
 /** The agent's status for people. Pure. */
-import type { StatusDocument } from '../agent/status/document.ts'
+import type { ControllerStatus, StatusDocument } from '../agent/status/document.ts'
 import { table } from './table.ts'
 
 /** What is wrong comes before what works. */
@@ -28,6 +28,9 @@ function header(status: StatusDocument): string {
     ['VTEP', addresses.vteps.join(', ') || '-'],
     ['Router ID', addresses.routerID ?? '-'],
     ['Plan', planText(revision)],
+    ...(status.controller === undefined
+      ? []
+      : [['Controller', controllerText(status.controller, Date.parse(status.time))] as const]),
     ['FRR', `${frr.mode}, ${frr.state}${frr.message === undefined ? '' : `: ${frr.message}`}`],
     [
       'Versions',
@@ -51,13 +54,27 @@ function header(status: StatusDocument): string {
   return lines.map(([name, value]) => `${`${name}:`.padEnd(11)} ${value}`).join('\n')
 }
 
-function planText({ desired, applied, lastGood, from }: StatusDocument['revision']): string {
+function planText({ desired, applied, lastGood, from, controller }: StatusDocument['revision']): string {
   if (desired === undefined) return 'none is known'
   const state =
     applied === desired ? 'applied' : applied === undefined ? 'not applied yet' : `not applied yet, ${applied} was`
-  const origin = from === 'last-good' ? ', the last good one: the configuration cannot be read' : ''
+  const origin =
+    from === 'last-good'
+      ? ', the last good one: the configuration cannot be read'
+      : from === 'controller'
+        ? `, from the controller (${controller === desired ? 'alone' : 'and files'})`
+        : ''
   const stored = lastGood === desired ? '' : ', not stored'
   return `${desired}, ${state}${origin}${stored}`
+}
+
+function controllerText({ address, state, since, ...rest }: ControllerStatus, now: number): string {
+  const { replica, lastContact, lastError, reason } = rest
+  const heard = lastContact === undefined ? 'never heard' : `last heard ${ago(Date.parse(lastContact), now)} ago`
+  const length = ago(Date.parse(since), now)
+  if (state === 'connected') return `${address}, connected to ${replica ?? '?'} for ${length}`
+  const why = lastError === undefined ? '' : `: ${lastError}`
+  return `${address}, ${state} for ${length}, ${heard}${reason === undefined ? '' : `, ${reason}`}${why}`
 }
 
 function problems(status: StatusDocument): string {

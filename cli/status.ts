@@ -27,8 +27,8 @@ Asks the agent on this node: plan, resources, BGP sessions, VNIs, addresses.
   -h, --help           show this text
 
 Exit codes:
-  0  everything is in place; a BGP session that is down does not count
-  1  something failed, waits, is refused, or FRR does not answer
+  0  everything is in place; a BGP session that is down, or a controller that is away, does not count
+  1  something failed, waits, is refused, FRR does not answer, or the controller refuses the agent
   2  the command was not understood, or no agent answers`,
   run: async (args, output) => {
     const { values } = parseArgs({
@@ -54,10 +54,12 @@ Exit codes:
 }
 
 /** Everything that is wanted is in place, and all that the files say is wanted. */
-function isWell({ resources, refused, problems, problem, frr, revision }: StatusDocument): boolean {
+function isWell({ resources, refused, problems, problem, frr, revision, controller }: StatusDocument): boolean {
   const ready = resources.every(({ state }) => state === 'Ready')
   const quiet = refused.length === 0 && problems.length === 0 && problem === undefined
-  return ready && quiet && frr.state === 'connected' && revision.desired !== undefined
+  return (
+    ready && quiet && controller?.state !== 'refused' && frr.state === 'connected' && revision.desired !== undefined
+  )
 }
 
 /** @throws CliError when no agent answers there */

@@ -100,6 +100,17 @@ function withFamily(session: BgpSession, family: string, facts: unknown): BgpSes
   }
 }
 
+/** `show bgp vrf all summary failed json`: how many sessions there are in each VRF and family, and which are down. */
+export function downOf(json: unknown): string {
+  const lines = entries(json).flatMap(([vrf, families]) =>
+    entries(families).map(([family, summary]) => {
+      const { peers, totalPeers } = record(summary)
+      return [vrf, family, number(totalPeers), ...Object.keys(record(peers)).sort()].join(' ')
+    }),
+  )
+  return lines.sort().join('\n')
+}
+
 /** `show evpn vni detail json`. */
 export function evpnVnisOf(json: unknown): readonly EvpnVni[] {
   return list(json).map((item) => {

@@ -11,6 +11,7 @@ import { diff } from './diff.ts'
 import { perform } from './effect.ts'
 import { Namespaces } from './namespaces.ts'
 import { subscribe, type NetlinkEvent } from './netlink/events.ts'
+import { watchTcpClosed } from './netlink/tcp-closed.ts'
 import { NicMover } from './nic/move.ts'
 import { factsOf } from './nic/record.ts'
 import { NicStore } from './nic/store.ts'
@@ -154,6 +155,12 @@ export class Kernel implements Disposable {
       host[Symbol.dispose]()
       router[Symbol.dispose]()
     }
+  }
+
+  /** A TCP connection of the router ended, most likely a BGP session: a hint, where the kernel gives it. */
+  onConnectionClosed(callback: () => void): () => void {
+    const watch = watchTcpClosed(this.#namespaces.routerPath, callback)
+    return () => watch[Symbol.dispose]()
   }
 
   /**

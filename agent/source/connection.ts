@@ -4,10 +4,10 @@ export interface Connection {
   /** As configured: ADDRESS:PORT. */
   readonly address: string
   /**
-   * `connecting`: dialling, or waiting for a welcome. `connected`: welcome. `waiting`: for the next attempt. `refused`: for
-   * the next attempt too, but somebody has to change something first.
+   * `connecting`: for the first time. `connected`: welcome. `away`: it does not answer, or another one leads; tried again
+   * and again. `refused`: tried again too, but somebody has to change something first.
    */
-  readonly state: 'connecting' | 'connected' | 'waiting' | 'refused'
+  readonly state: 'connecting' | 'connected' | 'away' | 'refused'
   readonly since: number
   /** Who welcomed last. */
   readonly replica?: string

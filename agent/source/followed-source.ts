@@ -1,10 +1,11 @@
-/** The static source at work: reads whenever the files change, hands on what they want, logs what is wrong with them. */
+/** The plan's source at work: reads whenever the files change, takes what the controller says, hands on what is wanted. */
 import { hostname } from 'node:os'
 import { hostAddresses } from './host-addresses.ts'
 import type { Log } from '../../log/log.ts'
 import type { AgentOptions } from '../options.ts'
 import { Wake } from '../../pace/wake.ts'
 import type { Planned } from './planned.ts'
+import type { ControllerPlan } from './plan-updates.ts'
 import { PlanSource, type SourceReading } from './plan-source.ts'
 import { watchDirectory } from '../../files/watch-directory.ts'
 
@@ -19,7 +20,8 @@ export class FollowedSource {
   /** Editors and copies touch a file several times: read when they have finished. */
   readonly #changes = new Wake({ quietMs: 200, latestMs: 2000 })
   #told = new Set<string>()
-  #revision: string | undefined
+  /** Of the plan that was handed on last, and of the controller's in it. */
+  #revision = ''
   #reading: SourceReading
 
   /** Reads at once. `wanted` is called after each reading that knows a plan, also when it is the same. */
@@ -36,6 +38,7 @@ export class FollowedSource {
       ...(index === undefined ? {} : { index }),
       hostName: hostname(),
       addressesOf: hostAddresses,
+      controller: options.controller !== undefined,
     })
     this.#reading = this.read()
   }
@@ -51,14 +54,26 @@ export class FollowedSource {
     this.#tell(reading)
     const { planned } = reading
     if (planned !== undefined) {
-      const { revision, from, refused } = planned
-      const changed = revision !== this.#revision
-      if (changed) this.#log.info('plan', { revision, from, files: reading.files, refused: refused.length })
-      this.#revision = revision
+      const { revision, from, refused, controllerRevision: controller } = planned
+      const known = `${revision} ${controller ?? ''}`
+      const changed = known !== this.#revision
+      if (changed) this.#log.info('plan', { revision, from, controller, files: reading.files, refused: refused.length })
+      this.#revision = known
       this.#wanted(planned, changed)
     }
     if (reading.unsettled) setTimeout(() => this.#changes.request('unsettled'), UNSETTLED_MS).unref()
     return reading
+  }
+
+  /** The controller's plan that is on the disk. */
+  get controllerPlan(): ControllerPlan | undefined {
+    return this.#source.controllerPlan
+  }
+
+  /** Keeps the controller's next plan on the disk, then hands it on. @throws LastGoodError when it cannot be kept */
+  take(next: ControllerPlan): void {
+    this.#source.take(next)
+    this.read()
   }
 
   /** Reads after every change until the signal aborts. */

@@ -1,0 +1,105 @@
+/**
+ * Notices that a BGP session or a VNI changed, while somebody wants to know.
+ *
+ * FRR pushes nothing over vty. Sessions: the kernel tells when a TCP connection in the router's namespace ends, and every
+ * second bgpd is asked which sessions are down, a question that costs it less than 0.1 ms; when the answer is another
+ * one, everything is read. VNIs follow links, and links tell: a change in the kernel, a pass that did something, or a
+ * session that came or went makes them be read. What none of these shows (counters, remote VTEPs) a slow look does.
+ */
+import type { FrrAdapter } from '../frr-port.ts'
+import { Wake } from '../../pace/wake.ts'
+import type { Clock } from '../../pace/clock.ts'
+import type { Reporter } from './reporter.ts'
+
+export type Hint = 'session' | 'link'
+
+/** How often bgpd is asked which sessions are down. */
+const ASK_MS = 1000
+/** How often everything is read without a reason. */
+const SLOW_MS = 15_000
+/** zebra takes a link's event up a moment after we hear of it: it is looked at again after these. */
+const AGAIN_MS = [300, 1000]
+/** Reading thousands of VNIs takes zebra a while: it may take a tenth of the time. */
+const REST = 9
+
+export class FrrWatch {
+  readonly #frr: Pick<FrrAdapter, 'down' | 'sessions' | 'vnis'>
+  readonly #reporter: Pick<Reporter, 'observed'>
+  readonly #clock: Clock
+  /** Time of day, for `since`. */
+  readonly #now: () => number
+  readonly #wake = new Wake({ quietMs: 50, latestMs: 200 })
+  #down: string | undefined
+  /** When the VNIs are to be read next. */
+  #vnisDue: number[] = []
+  #vnisRested = 0
+
+  constructor(
+    frr: Pick<FrrAdapter, 'down' | 'sessions' | 'vnis'>,
+    reporter: Pick<Reporter, 'observed'>,
+    clock: Clock,
+    now: () => number,
+  ) {
+    this.#frr = frr
+    this.#reporter = reporter
+    this.#clock = clock
+    this.#now = now
+  }
+
+  /** Something happened that may have changed a session, or a link under a VNI. */
+  hint(hint: Hint): void {
+    this.#wake.request(hint)
+  }
+
+  /** Watches until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#down = undefined
+    this.#vnisDue = [0]
+    const ended = new AbortController()
+    const either = AbortSignal.any([signal, ended.signal])
+    const ticking = this.#tick(either)
+    try {
+      for (let slow = this.#clock.now() + SLOW_MS; !signal.aborted;) {
+        const reasons = await this.#wake.next(signal)
+        if (reasons.length === 0) break
+        if (reasons.includes('link')) this.#vnisSoon()
+        const due = this.#clock.now() >= slow
+        if (due) slow = this.#clock.now() + SLOW_MS
+        await this.#look(due || reasons.includes('session'), due)
+      }
+    } finally {
+      ended.abort()
+      await ticking
+    }
+  }
+
+  async #tick(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#wake.request('tick')
+      await this.#clock.wait(this.#vnisDue.length > 0 ? Math.min(...AGAIN_MS) : ASK_MS, signal)
+    }
+  }
+
+  async #look(readSessions: boolean, slow: boolean): Promise<void> {
+    const down = await this.#frr.down()
+    const changed = down !== this.#down
+    this.#down = down
+    if (changed) this.#vnisSoon()
+    // Undefined: FRR is away, or its answer to the cheap question is not understood.
+    if (changed || readSessions || down === undefined) {
+      const sessions = (await this.#frr.sessions(this.#now())) ?? []
+      this.#reporter.observed({ sessions })
+    }
+    const now = this.#clock.now()
+    if (now < this.#vnisRested || !(slow || this.#vnisDue.some((due) => due <= now))) return
+    this.#vnisDue = this.#vnisDue.filter((due) => due > now)
+    const vnis = (await this.#frr.vnis()) ?? []
+    this.#vnisRested = this.#clock.now() + REST * (this.#clock.now() - now)
+    this.#reporter.observed({ vnis })
+  }
+
+  #vnisSoon(): void {
+    const now = this.#clock.now()
+    this.#vnisDue = [now, ...AGAIN_MS.map((ms) => now + ms)]
+  }
+}

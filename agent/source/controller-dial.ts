@@ -1,0 +1,118 @@
+/** Dialling the controller: addresses from DNS, credentials from files; both anew at every dial. */
+import { Client, credentials, Metadata, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js'
+import { lookup } from 'node:dns/promises'
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import type { AgentMessage, ControllerMessage } from '../../api/wire/generated/distribution_pb.ts'
+import { connect } from '../../api/wire/service.ts'
+import { messageOf } from '../../log/log.ts'
+import type { ControllerOptions } from '../options.ts'
+
+export interface Target {
+  readonly host: string
+  readonly port: number
+}
+
+/** What keeps a dial from being tried; the message names the flag and what to do. */
+export class DialError extends Error {
+  readonly code = 'DIAL'
+}
+
+export type ControllerCall = ClientDuplexStream<AgentMessage, ControllerMessage>
+
+export interface Dialled {
+  readonly call: ControllerCall
+  /** Whether TLS is up. */
+  readonly connected: () => boolean
+  readonly close: () => void
+}
+
+const LARGEST_MESSAGE_BYTES = 64 << 20
+/** A controller that is frozen, or a network that swallows packets, is noticed after 13 seconds. */
+const KEEPALIVE_MS = 10_000
+const KEEPALIVE_ANSWER_MS = 3000
+
+/** All addresses of the target, in the order of the resolver: a headless Service has one for each replica. @throws DialError */
+export async function addressesOf({ host, port }: Target): Promise<readonly Target[]> {
+  if (isIP(host) !== 0) return [{ host, port }]
+  try {
+    const found = await lookup(host, { all: true })
+    if (found.length > 0) return found.map(({ address }) => ({ host: address, port }))
+  } catch (error) {
+    throw new DialError(`cannot find the address of ${host}: ${messageOf(error)}`, { cause: error })
+  }
+  throw new DialError(`${host} has no address`)
+}
+
+/** Reads `ADDRESS:PORT` and `[ADDRESS]:PORT`; undefined for anything else. */
+export function targetOf(text: string): Target | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  return host === undefined || port < 1 || port > 65_535 ? undefined : { host, port }
+}
+
+export const targetText = ({ host, port }: Target): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+
+/** Begins a stream to an address that `addressesOf` gave. @throws DialError */
+export function dial(target: Target, options: ControllerOptions): Dialled {
+  const metadata = new Metadata()
+  const { proof, name } = options
+  if ('tokenFile' in proof) metadata.set('authorization', `Bearer ${token(proof.tokenFile)}`)
+  const channel: ChannelOptions = {
+    ...(isIP(name) === 0 || name !== target.host ? { 'grpc.ssl_target_name_override': name } : {}),
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
+    'grpc.max_receive_message_length': LARGEST_MESSAGE_BYTES,
+    'grpc.enable_retries': 0,
+    // Each dial is a connection of its own, with the credentials of this moment.
+    'grpc.use_local_subchannel_pool': 1,
+  }
+  const scheme = target.host.includes(':') ? 'ipv6' : 'ipv4'
+  const client = new Client(`${scheme}:${targetText(target)}`, tls(options), channel)
+  const call = client.makeBidiStreamRequest(
+    connect.path,
+    connect.requestSerialize,
+    connect.responseDeserialize,
+    metadata,
+  )
+  return {
+    call,
+    // 2 is READY; the enumeration is const and has no values at run time everywhere.
+    connected: () => client.getChannel().getConnectivityState(false) === 2,
+    close: () => {
+      call.cancel()
+      client.close()
+    },
+  }
+}
+
+function tls({ ca, proof }: ControllerOptions) {
+  const authorities = bytesOf('--controller-ca', ca)
+  const [key, certificate] =
+    'certFile' in proof ? [bytesOf('--tls-key', proof.keyFile), bytesOf('--tls-cert', proof.certFile)] : [null, null]
+  try {
+    return credentials.createSsl(authorities, key, certificate)
+  } catch (error) {
+    const files = [ca, ...('certFile' in proof ? [proof.certFile, proof.keyFile] : [])].join(', ')
+    throw new DialError(`${files}: not certificates and key as PEM that go together (${messageOf(error)})`, {
+      cause: error,
+    })
+  }
+}
+
+/** Kubernetes replaces the file long before the token expires. */
+function token(path: string): string {
+  const text = bytesOf('--token-file', path).toString('utf8').trim()
+  if (/^[\x21-\x7e]+$/.test(text)) return text
+  throw new DialError(`--token-file ${path} ${text === '' ? 'is empty' : 'holds no token'}`)
+}
+
+function bytesOf(flag: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new DialError(`cannot read ${flag} ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}
