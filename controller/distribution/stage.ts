@@ -146,8 +146,12 @@ export async function stage(t: ExecutionContext, options: Partial<DistributionOp
 }
 
 /** Waits for the condition, with a bound that is generous on a busy machine. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 20_000
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  boundMs = 20_000,
+): Promise<void> {
+  const end = performance.now() + boundMs
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`this did not come true: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))

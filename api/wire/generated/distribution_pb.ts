@@ -1,3 +1,4 @@
+// sha256 of distribution.proto: 6bb76d2965c329e8b9d6ebbf020a35884eaa4f49a4f8823fe42e501f110a0947
 // What the agents and the controller say to each other.
 //
 // The agent dials, says who it is, and keeps the stream open. Down comes its own node's plan and nothing else; up go what
@@ -584,6 +585,7 @@ export const Distribution: GenService<{
    *   ABORTED              another stream of the same node took over
    *   INVALID_ARGUMENT     the messages are not in the order described here
    *   DEADLINE_EXCEEDED    Hello or an Acknowledgement did not come, or the agent did not read, for too long
+   *   INTERNAL             the controller failed, for this node
    *
    * @generated from rpc nodeleaf.v1alpha1.Distribution.Connect
    */
