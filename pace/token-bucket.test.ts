@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { TokenBucket } from './token-bucket.ts'
 
 test('a burst goes at once, the rest at the rate', (t) => {
