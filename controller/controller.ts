@@ -14,6 +14,7 @@ import type { AgentObserver, Leadership, PlanBook } from './distribution/ports.t
 import { DECLARED_KINDS } from './fabric/world.ts'
 import { serveHealth, type Health } from './health-server.ts'
 import { Leader } from './leader.ts'
+import { openKubernetes } from './kubernetes-backend.ts'
 import { createLeaderMetrics, describeController, type Facts } from './metrics.ts'
 import type { ControllerOptions } from './options.ts'
 
@@ -44,7 +45,7 @@ export async function runController(
         health: () => healthOf(backend),
       }),
     )
-  backend = stack.use(await open(options, log, signal))
+  backend = stack.use(await open(options, registry, log, signal))
   const { store, certificates, authenticator, elsewhere } = backend
   const distribution = stack.use(
     await Distribution.start({
@@ -81,25 +82,33 @@ export async function runController(
     const over = (): void => {
       seat.leader = undefined
       distribution.leadershipChanged()
-      log.info('leads no longer')
     }
     if (term.aborted) return
     term.addEventListener('abort', over, { once: true })
     seat.leader = leader
-    log.info('leads')
     await leader.run(term)
   }
-  const following = store.run(() => seat.leader?.worldChanged(), signal)
+  const first = Promise.withResolvers<void>()
+  const changed = (): void => {
+    first.resolve()
+    seat.leader?.worldChanged()
+  }
+  const following = store.run(changed, signal)
   const keeping = backend.run(signal)
-  await backend.leadership(lead, signal)
+  const address = options.advertise ?? `${options.name}:${distribution.port}`
+  // Who has not read everything yet leaves leading to others.
+  signal.addEventListener('abort', () => first.resolve(), { once: true })
+  await first.promise
+  await backend.leadership(lead, address, signal)
   await Promise.all([following, keeping])
   log.info('controller stops, agents keep what they have')
 }
 
-async function open(options: ControllerOptions, log: Log, signal: AbortSignal): Promise<Backend> {
+async function open(options: ControllerOptions, registry: Registry, log: Log, signal: AbortSignal): Promise<Backend> {
   const { source } = options
-  if (source.type === 'directory') return openDirectory(options, source, log, signal)
-  throw new Error('not wired yet')
+  return source.type === 'directory'
+    ? openDirectory(options, source, log, signal)
+    : openKubernetes(options, source.kubeconfig, registry, log, signal)
 }
 
 /** Where the leader sits, when this replica has one. */

@@ -48,7 +48,10 @@ export async function openDirectory(
     authenticator: clientCertificate(),
     elsewhere: () => ({ leads: false }),
     run: (until) => certificates.run(until),
-    leadership: (lead, until) => lead(until),
+    leadership: (lead, _address, until) => {
+      log.info('leading', { stateDir })
+      return lead(until)
+    },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }

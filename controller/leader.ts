@@ -16,7 +16,7 @@ import type { Log } from '../log/log.ts'
 import { backoffMs } from '../pace/backoff.ts'
 import { monotonicClock } from '../pace/clock.ts'
 import { Wake } from '../pace/wake.ts'
-import { allocate } from './allocation/allocate.ts'
+import { allocate, type Allocation } from './allocation/allocate.ts'
 import { decodeLedger, encodeLedger, ledgerOf, type Ledger, type LedgerEntry } from './allocation/ledger.ts'
 import type { AgentObserver, PlanBook } from './distribution/ports.ts'
 import type { FabricStore } from './fabric/fabric-store.ts'
@@ -49,6 +49,8 @@ export class Leader implements PlanBook, AgentObserver {
   readonly #wake = new Wake({ quietMs: QUIET_MS, latestMs: LATEST_MS })
   /** As it was saved last. */
   #ledger: Ledger = ledgerOf([])
+  /** It may have been written, or written by somebody else: to be read again before it is written. */
+  #doubtful = false
   #failures = 0
   #timer: NodeJS.Timeout | undefined
   #planned: { readonly snapshot: Snapshot; readonly facts: readonly NodeFacts[] } | undefined
@@ -114,20 +116,25 @@ export class Leader implements PlanBook, AgentObserver {
 
   /** The ledger is read before anything is handed out, however long that takes. */
   async #begin(signal: AbortSignal): Promise<void> {
-    const { store, log } = this.#options
     for (let failures = 0; !signal.aborted;) {
       try {
-        const text = await store.loadLedger(signal)
-        this.#ledger = text === undefined ? ledgerOf([]) : decodeLedger('the ledger of numbers', text)
+        await this.#read(signal)
         this.#wake.request('start')
         return
       } catch (error) {
         if (signal.aborted) return
-        if (failures === 0) log.error('cannot read the ledger of numbers: nothing is planned before', { error })
+        if (failures === 0)
+          this.#options.log.error('cannot read the ledger of numbers: nothing is planned before', { error })
         failures++
         await monotonicClock.wait(backoffMs(failures, RETRY, Math.random()), signal)
       }
     }
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    const text = await this.#options.store.loadLedger(signal)
+    this.#ledger = text === undefined ? ledgerOf([]) : decodeLedger('the ledger of numbers', text)
+    this.#doubtful = false
   }
 
   async #round(signal: AbortSignal): Promise<void> {
@@ -166,37 +173,34 @@ export class Leader implements PlanBook, AgentObserver {
 
   /** Numbers of the nodes that are there; new ones count from when they are saved. */
   async #allocated(world: World, signal: AbortSignal): Promise<readonly NodeFacts[]> {
-    const { store, now, indexRestMs, log } = this.#options
-    const allocation = allocate(
-      withoutMoved(this.#ledger, world),
-      {
-        nodes: world.nodes,
-        routerNodes: world.routerNodes.map(({ name, index, vteps, routerID }) => ({
-          name,
-          index,
-          addresses: { vteps: [...vteps], routerID },
-        })),
-        underlayOf: underlayFinder(world.snapshot),
-        restMs: indexRestMs,
-      },
-      now(),
-    )
-    if (allocation.nextAtMs !== undefined) this.#again(allocation.nextAtMs - now())
-    if (allocation.ledger === this.#ledger) return allocation.facts
+    const { store, now, log, metrics } = this.#options
     try {
-      await store.saveLedger(encodeLedger(allocation.ledger), signal)
+      if (this.#doubtful) await this.#read(signal)
+      const allocation = this.#allocate(world)
+      if (allocation.nextAtMs !== undefined) this.#again(allocation.nextAtMs - now())
+      if (allocation.ledger !== this.#ledger) {
+        await store.saveLedger(encodeLedger(allocation.ledger), signal)
+        this.#tell(this.#ledger, allocation.ledger, world)
+        this.#ledger = allocation.ledger
+      }
+      this.#failures = 0
+      return allocation.facts
     } catch (error) {
       if (signal.aborted) return []
       log.error('cannot save the ledger of numbers: new nodes and addresses wait for it', { error })
-      this.#options.metrics.writeFailures.inc()
+      metrics.writeFailures.inc()
+      this.#doubtful = true
       this.#retry()
-      const saved = this.#ledger
-      return allocation.facts.filter(({ name }) => saved.get(name) === allocation.ledger.get(name))
+      const { ledger, facts } = this.#allocate(world)
+      return facts.filter(({ name }) => this.#ledger.get(name) === ledger.get(name))
     }
-    this.#failures = 0
-    this.#tell(this.#ledger, allocation.ledger, world)
-    this.#ledger = allocation.ledger
-    return allocation.facts
+  }
+
+  #allocate(world: World): Allocation {
+    const { now, indexRestMs: restMs } = this.#options
+    const routerNodes = world.routerNodes.map(({ name, resource: { spec } }) => ({ name, ...spec }))
+    const underlayOf = underlayFinder(world.snapshot)
+    return allocate(withoutMoved(this.#ledger, world), { nodes: world.nodes, routerNodes, underlayOf, restMs }, now())
   }
 
   /** Once for each node that got numbers. */
@@ -235,13 +239,13 @@ export class Leader implements PlanBook, AgentObserver {
 
 /** A person who gives a node another index in a document means it: its numbers are given anew, when they are free. */
 function withoutMoved(ledger: Ledger, { routerNodes }: World): Ledger {
-  const moved = routerNodes.filter(({ fixed, name, index }) => {
+  const moved = routerNodes.filter(({ fixed, name, resource }) => {
     const entry = ledger.get(name)
-    return fixed && entry !== undefined && entry.index !== index
+    return fixed && entry !== undefined && entry.index !== resource.spec.index
   })
   if (moved.length === 0) return ledger
   const taken = new Map([...ledger.values()].map(({ index, node }) => [index, node]))
-  const free = new Set(moved.filter(({ index }) => !taken.has(index)).map(({ name }) => name))
+  const free = new Set(moved.filter(({ resource }) => !taken.has(resource.spec.index)).map(({ name }) => name))
   return free.size === 0 ? ledger : ledgerOf([...ledger.values()].filter((entry: LedgerEntry) => !free.has(entry.node)))
 }
 

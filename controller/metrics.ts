@@ -41,6 +41,24 @@ export function createLeaderMetrics(registry: Registry) {
   }
 }
 
+export function createKubeMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    requests: new Counter({
+      name: 'nodeleaf_kubernetes_requests_total',
+      help: 'Requests to the API server, by verb, resource and result.',
+      labelNames: ['verb', 'resource', 'result'] as const,
+      registers,
+    }),
+    watchFailures: new Counter({
+      name: 'nodeleaf_kubernetes_watch_failures_total',
+      help: 'Lists and watches that failed; they are tried again.',
+      labelNames: ['resource', 'reason'] as const,
+      registers,
+    }),
+  }
+}
+
 /** Gauges that are looked up when they are asked for, and what Node.js says of the process. */
 export function describeController(registry: Registry, facts: () => Facts): void {
   collectDefaultMetrics({ register: registry })

@@ -26,6 +26,7 @@ import type { RouterNodeDetail, RouterNodeState } from '../status/router-node-st
 import { detailDigest, digestOf, stateDigest } from './digest.ts'
 import { ConfigFiles, type ConfigReading } from './config-files.ts'
 import type { FabricStore, RouterNodeSpec } from './fabric-store.ts'
+import { routerNodeOf } from './router-node-spec.ts'
 import {
   DECLARED_KINDS,
   keyOf,
@@ -243,9 +244,7 @@ export class DirectoryStore implements FabricStore {
         {
           name,
           ...(file?.spec === undefined ? {} : { uid: name, ownerUid: name }),
-          index,
-          vteps,
-          ...(routerID === undefined ? {} : { routerID }),
+          resource: this.#kept(`RouterNode/${name}`, routerNodeOf(name, index, vteps, routerID)),
           specDigest: digestOf(file?.spec ?? {}),
           ...(document === undefined ? {} : { fixed: true as const }),
           conditions,

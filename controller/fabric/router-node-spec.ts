@@ -1,4 +1,5 @@
 /** What a RouterNode's spec says: the numbers that the ledger has, and for people what follows from them. Pure. */
+import type { RouterNode } from '../../api/kinds/router-node.ts'
 import type { Snapshot } from '../../api/snapshot/snapshot.ts'
 import { selects, type LabelSelector } from '../../api/kinds/selector.ts'
 import type { NodeFacts } from '../../api/plan/node-facts.ts'
@@ -56,6 +57,22 @@ export function routerNodeSpec(
     .sort((a, b) => ((a.vrf ?? '') < (b.vrf ?? '') ? -1 : 1))
     .slice(0, MOST_SESSIONS)
   return { index, addresses: { vteps, ...(routerID === undefined ? {} : { routerID }), hostSessions } }
+}
+
+/** Its numbers as an object of the API. */
+export function routerNodeOf(
+  name: string,
+  index: number,
+  vteps: readonly string[],
+  routerID: string | undefined,
+): RouterNode {
+  const addresses = { vteps: [...vteps], ...(routerID === undefined ? {} : { routerID }) }
+  return { kind: 'RouterNode', metadata: { name }, spec: { index, addresses } }
+}
+
+export function sameNumbers({ spec }: RouterNode, index: number, vteps: readonly string[], routerID?: string): boolean {
+  const { addresses } = spec
+  return spec.index === index && addresses?.vteps?.join() === vteps.join() && addresses.routerID === routerID
 }
 
 function hostAddress(cidr: string, index: number): string | undefined {

@@ -1,5 +1,6 @@
 /** The world as one replica sees it at one moment: what users declared, which nodes there are, what was written before. */
 import type { AnyResource } from '../../api/kinds/kinds.ts'
+import type { RouterNode } from '../../api/kinds/router-node.ts'
 import type { Labels } from '../../api/kinds/selector.ts'
 import type { Snapshot } from '../../api/snapshot/snapshot.ts'
 
@@ -60,9 +61,8 @@ export interface RouterNodeSeen {
   readonly fixed?: true
   /** Absent: it is not written yet, only a person's document is there. */
   readonly uid?: string
-  readonly index: number
-  readonly vteps: readonly string[]
-  readonly routerID?: string
+  /** Its numbers; without what is written for people. The same object as before while they are the same. */
+  readonly resource: RouterNode
   /** Of the spec that is written. */
   readonly specDigest: string
   /** Of the Node that owns it. */

@@ -4,7 +4,7 @@ import type { NodeFacts } from '../../api/plan/node-facts.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import { digestOf } from '../fabric/digest.ts'
 import type { FabricStore } from '../fabric/fabric-store.ts'
-import { hostNetworks, routerNodeSpec, type HostNetworks } from '../fabric/router-node-spec.ts'
+import { hostNetworks, routerNodeSpec, sameNumbers, type HostNetworks } from '../fabric/router-node-spec.ts'
 import { keyOf, type NodeSeen, type RouterNodeSeen, type World } from '../fabric/world.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -60,7 +60,7 @@ export class RouterNodeKeeper {
     if (node === undefined) return
     const made = this.#made.get(name)
     const missing = written?.uid === undefined || written.ownerUid !== node.uid
-    const moved = !missing && !sameNumbers(written, facts)
+    const moved = !missing && !sameNumbers(written.resource, facts.index, facts.vteps ?? [], facts.routerID)
     const { digest } = this.#networks
     if (
       !missing &&
@@ -95,10 +95,6 @@ export class RouterNodeKeeper {
       return true
     })
   }
-}
-
-function sameNumbers(written: RouterNodeSeen, { index, vteps = [], routerID }: NodeFacts): boolean {
-  return written.index === index && written.vteps.join() === vteps.join() && written.routerID === routerID
 }
 
 /** What is not in the plan at all. */

@@ -7,7 +7,7 @@ import type { Detail, Hello, Report } from '../../api/wire/generated/distributio
 import type { Log } from '../../log/log.ts'
 import { monotonicClock } from '../../pace/clock.ts'
 import type { AgentObserver } from '../distribution/ports.ts'
-import { digestOf, stateDigest } from '../fabric/digest.ts'
+import { detailDigest, stateDigest } from '../fabric/digest.ts'
 import type { FabricStore, Happening } from '../fabric/fabric-store.ts'
 import {
   keyOf,
@@ -150,7 +150,7 @@ export class StatusKeeper implements AgentObserver {
 
   detailed(node: string, detail: Detail): void {
     const made = routerNodeDetail(detail)
-    const digest = digestOf(made)
+    const digest = detailDigest({ ...made })
     this.#askForDetail(node)
     if (this.#detailBefore(node) === digest) return
     this.#nodeWrites.add(`detail of ${node}`, 0, async (signal) => {
