@@ -1,0 +1,112 @@
+/**
+ * Who claims what, of all declared objects: kept up to date by what differs between one world and the next, so that a
+ * review costs as much as the candidate's own claims, not as all objects there are.
+ *
+ * It only says who might be in each other's way. Which of them stands is for the rules to judge, over those few.
+ */
+import type { AnyResource } from '../../api/kinds/kinds.ts'
+import { linkNames } from '../../api/rules/link-names.ts'
+import { oneL3vniPerVrf } from '../../api/rules/one-l3vni-per-vrf.ts'
+import { onePassthrough } from '../../api/rules/one-passthrough.ts'
+import { oneSegmentPerBridge } from '../../api/rules/one-segment-per-bridge.ts'
+import { oneUnderlay } from '../../api/rules/one-underlay.ts'
+import type { Rule } from '../../api/rules/rule.ts'
+import { sessionSubnets } from '../../api/rules/session-subnets.ts'
+import { uniqueRd } from '../../api/rules/unique-rd.ts'
+import { uniqueVni } from '../../api/rules/unique-vni.ts'
+import { vrfSubnets } from '../../api/rules/vrf-subnets.ts'
+import type { Declared } from './admission-world.ts'
+
+/** `node`: only where both are used on one node. */
+const RULES: readonly { readonly rule: Rule; readonly scope: 'fabric' | 'node' }[] = [
+  ...[uniqueVni, oneL3vniPerVrf, uniqueRd, vrfSubnets].map((rule) => ({ rule, scope: 'fabric' as const })),
+  ...[oneUnderlay, onePassthrough, sessionSubnets, linkNames, oneSegmentPerBridge].map((rule) => ({
+    rule,
+    scope: 'node' as const,
+  })),
+]
+
+export interface Neighbor {
+  readonly resource: Declared
+  readonly scope: 'fabric' | 'node'
+}
+
+export class ClaimIndex {
+  readonly #objects = new Map<string, Declared>()
+  /** Most things are claimed by one object. */
+  readonly #holders = new Map<string, Declared | Set<Declared>>()
+
+  static of(resources: readonly AnyResource[]): ClaimIndex {
+    const index = new ClaimIndex()
+    index.update(resources)
+    return index
+  }
+
+  /** Costs claims only for objects that are not the same as before. */
+  update(resources: readonly AnyResource[]): void {
+    const gone = new Map(this.#objects)
+    const come: Declared[] = []
+    for (const each of resources) {
+      if (each.kind === 'RouterNode') continue
+      const key = keyOf(each)
+      if (gone.get(key) === each) gone.delete(key)
+      else come.push(each)
+    }
+    for (const key of gone.keys()) this.put(key, undefined)
+    for (const each of come) this.put(keyOf(each), each)
+  }
+
+  /** One object, by `kind/name`; undefined: it is gone. */
+  put(key: string, resource: Declared | undefined): void {
+    const before = this.#objects.get(key)
+    if (before) for (const thing of taken(before)) this.#release(thing, before)
+    if (resource) {
+      this.#objects.set(key, resource)
+      for (const thing of taken(resource)) this.#take(thing, resource)
+    } else this.#objects.delete(key)
+  }
+
+  /** By `kind/name`. */
+  find(key: string): Declared | undefined {
+    return this.#objects.get(key)
+  }
+
+  get objects(): Iterable<Declared> {
+    return this.#objects.values()
+  }
+
+  /** Other objects that have taken what this one needs free. */
+  *neighbors(resource: Declared): Generator<Neighbor> {
+    const own = keyOf(resource)
+    for (const [at, { rule, scope }] of RULES.entries())
+      for (const { needsFree } of rule.claims(resource))
+        for (const key of needsFree)
+          for (const holder of this.#holdersOf(`${at} ${key}`))
+            if (keyOf(holder) !== own) yield { resource: holder, scope }
+  }
+
+  #holdersOf(thing: string): Iterable<Declared> {
+    const holders = this.#holders.get(thing)
+    return holders === undefined ? [] : holders instanceof Set ? holders : [holders]
+  }
+
+  #take(thing: string, by: Declared): void {
+    const holders = this.#holders.get(thing)
+    if (holders === undefined) this.#holders.set(thing, by)
+    else if (holders instanceof Set) holders.add(by)
+    else this.#holders.set(thing, new Set([holders, by]))
+  }
+
+  #release(thing: string, by: Declared): void {
+    const holders = this.#holders.get(thing)
+    if (holders === by) this.#holders.delete(thing)
+    else if (holders instanceof Set && holders.delete(by) && holders.size === 0) this.#holders.delete(thing)
+  }
+}
+
+export const keyOf = ({ kind, metadata }: Declared): string => `${kind}/${metadata.name}`
+
+function* taken(resource: Declared): Generator<string> {
+  for (const [at, { rule }] of RULES.entries())
+    for (const { takes } of rule.claims(resource)) for (const key of takes) yield `${at} ${key}`
+}
