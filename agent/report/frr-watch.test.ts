@@ -1,0 +1,85 @@
+import test from 'ava'
+import { ManualClock } from '../../pace/manual-clock.ts'
+import type { SessionStatus, VniStatus } from '../status/document.ts'
+import { FrrWatch } from './frr-watch.ts'
+
+/** An FRR that counts what it is asked. */
+function setup() {
+  const asked = { down: 0, sessions: 0, vnis: 0 }
+  const frr = {
+    text: '' as string | undefined,
+    down: async () => {
+      asked.down++
+      return frr.text
+    },
+    sessions: async (): Promise<readonly SessionStatus[]> => {
+      asked.sessions++
+      return []
+    },
+    vnis: async (): Promise<readonly VniStatus[]> => {
+      asked.vnis++
+      return []
+    },
+  }
+  const clock = new ManualClock()
+  const stop = new AbortController()
+  const watch = new FrrWatch(frr, { observed: () => undefined }, clock, () => 0)
+  const running = watch.run(stop.signal)
+  const end = async (): Promise<void> => {
+    stop.abort()
+    await running
+  }
+  /** Moves time on until it holds: the wake-ups in between take real milliseconds. */
+  const until = async (what: string, holds: () => boolean): Promise<void> => {
+    for (let i = 0; !holds(); i++) {
+      if (i > 1000) throw new Error(`${what}: ${JSON.stringify(asked)}`)
+      await clock.advance(50)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  return { asked, frr, clock, watch, until, end }
+}
+
+test('everything is read at the beginning, and then only the cheap question is asked until the slow look', async (t) => {
+  const { asked, clock, until, end } = setup()
+  await until('the first reading', () => asked.sessions === 1 && asked.vnis >= 1)
+  await until('VNIs have settled', () => clock.now() > 8000)
+  const { sessions, vnis, down } = asked
+  await until('it goes on asking', () => asked.down >= down + 3)
+  t.true(clock.now() < 15_000)
+  t.deepEqual([asked.sessions, asked.vnis], [sessions, vnis])
+  await until('the slow look', () => asked.sessions > sessions && asked.vnis > vnis)
+  t.true(clock.now() >= 15_000)
+  await end()
+})
+
+test('a session that went down or came up makes everything be read', async (t) => {
+  const { asked, frr, clock, until, end } = setup()
+  await until('VNIs have settled', () => clock.now() > 8000)
+  const { sessions, vnis } = asked
+  frr.text = 'default ipv4Unicast 1 192.0.2.1'
+  await until('it is read', () => asked.sessions === sessions + 1 && asked.vnis > vnis)
+  t.true(clock.now() < 12_000)
+  await end()
+})
+
+test('a connection that ended makes sessions be read, a link VNIs, and again when zebra has followed', async (t) => {
+  const { asked, clock, watch, until, end } = setup()
+  await until('VNIs have settled', () => clock.now() > 8000)
+  const { sessions, vnis } = asked
+  watch.hint('session')
+  await until('sessions', () => asked.sessions === sessions + 1)
+  t.is(asked.vnis, vnis)
+  watch.hint('link')
+  await until('VNIs, and again', () => asked.vnis >= vnis + 2)
+  await end()
+})
+
+test('an FRR that says nothing is asked again and again', async (t) => {
+  const { asked, frr, until, end } = setup()
+  frr.text = undefined
+  const { sessions } = asked
+  await until('more readings', () => asked.sessions >= sessions + 3)
+  t.pass()
+  await end()
+})
