@@ -76,7 +76,7 @@ export const l2vni = defineKind({
           fieldPath: '.hostMaster.name',
         },
         {
-          rule: "!has(self.routeTargets) || !has(self.routeTargets.import) || self.routeTargets.import.all(target, !target.startsWith('*:'))",
+          rule: "!has(self.routeTargets) || !has(self.routeTargets.__import__) || self.routeTargets.__import__.all(target, !target.startsWith('*:'))",
           message: 'a MAC-VRF imports no `*:NN`: FRR takes it for IP-VRFs only',
           remedy: 'name the ASN, such as 64514:110, or leave the list out: automatic targets match across ASNs',
           fieldPath: '.routeTargets.import',

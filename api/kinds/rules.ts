@@ -75,10 +75,17 @@ function repeated(schema: JsonSchema, value: unknown, path: BrokenRule['path']):
   })
 }
 
+/** Fields with a name that CEL reserves: Kubernetes has rules write `__import__`, and refuses a CRD whose rules do not. */
+const reserved = new Set(
+  'true false null in as break const continue else for function if import let loop package namespace return'.split(' '),
+)
+
 /** JSON's whole numbers are CEL's int. */
 function celValue(value: unknown): unknown {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
   if (Array.isArray(value)) return value.map(celValue)
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, celValue(each)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [reserved.has(key) ? `__${key}__` : key, celValue(each)]),
+  )
 }
