@@ -38,6 +38,9 @@ const LARGEST_BYTES = 8 * 1024 * 1024
 /** The API server gives up after timeoutSeconds, 5 in our configuration. */
 const REQUEST_MS = 10_000
 
+/** Longer than the API server keeps a connection that is idle (90 s), so that none goes while a request is on its way. */
+const KEPT_MS = 120_000
+
 /** The request is at fault; the API server logs the text. */
 class BadRequest extends Error {
   override readonly name = 'BadRequest'
@@ -62,7 +65,14 @@ export class Webhook implements AsyncDisposable {
     const { certificates, log } = options
     const { cert, key } = certificates.serving
     this.#server = createServer(
-      { cert, key, minVersion: 'TLSv1.2', requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
+      {
+        cert,
+        key,
+        minVersion: 'TLSv1.2',
+        requestTimeout: REQUEST_MS,
+        headersTimeout: REQUEST_MS,
+        keepAliveTimeout: KEPT_MS,
+      },
       (request, response) => void this.#serve(request, response),
     )
     this.#server.on('tlsClientError', (error, socket) =>
