@@ -1,92 +1,178 @@
-/** Plans of all nodes of the fabric, kept up to date. */
-import type { ObjectRef } from '../kinds/kinds.ts'
-import { selects } from '../kinds/selector.ts'
-import { nameOf, type Violation } from '../rules/violation.ts'
+/**
+ * Plans of all nodes of the fabric, kept up to date: what `plan` gives for each node, at the price of what changed.
+ *
+ * Nodes that the same selectors select are judged as one (`node-groups.ts`, `standing.ts`), and those with the same VNIs
+ * share one overlay (`template.ts`). A node has only its router, its passthrough and the host's addresses for itself; its
+ * revision is a sum that is corrected by the pieces that changed.
+ */
+import type { L2VNI } from '../kinds/l2vni.ts'
+import type { L3Passthrough } from '../kinds/l3passthrough.ts'
+import type { L3VNI } from '../kinds/l3vni.ts'
+import type { Underlay } from '../kinds/underlay.ts'
+import type { Violation } from '../rules/violation.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import type { NodeFacts } from './node-facts.ts'
-import { piecesOf } from './pieces.ts'
-import { plan } from './plan.ts'
-import type { Piece, PlanChange, PlanVersion } from './plan-version.ts'
-import { revisionOfPieces } from './revision.ts'
+import { NodeGroups, type Group, type LabeledNode } from './node-groups.ts'
+import { refusalsOf } from './node-refusals.ts'
+import { NodeVersion } from './node-version.ts'
+import { ownPart, type OwnPart } from './own-part.ts'
+import type { PlanVersion } from './plan-version.ts'
+import type { Secrets } from './session.ts'
+import { Standing, type Block, type Touched } from './standing.ts'
+import { template, withoutEntries, type Template } from './template.ts'
 
-/** What is wrong with an object. */
-export interface Finding {
-  /** As said of the first of `nodes`. */
-  readonly violation: Violation
-  /** Where; empty: in the whole fabric. */
-  readonly nodes: readonly string[]
+/** What stands on the nodes of a group. */
+interface GroupState {
+  readonly underlay: Underlay | undefined
+  readonly passthrough: L3Passthrough | undefined
+  readonly vnis: readonly (L3VNI | L2VNI)[]
+  /** Groups with the same have the same VNIs. */
+  readonly overlay: string
+  readonly refused: readonly Violation[]
 }
 
-/** Where an object is used. */
-export interface Placement {
-  /** Names of the nodes that its selector selects. */
-  readonly selected: readonly string[]
-  readonly findings: readonly Finding[]
+interface NodeState {
+  readonly own: OwnPart
+  readonly group: GroupState
+  readonly fabric: readonly Violation[]
+  readonly version: NodeVersion
+}
+
+/** An overlay, and the same for nodes that have no tunnels. */
+interface Overlay {
+  readonly vnis: readonly (L3VNI | L2VNI)[]
+  readonly full: Template
+  readonly bare: Template
 }
 
 export class FabricPlanner {
-  #versions = new Map<string, SimpleVersion>()
-  #facts: readonly NodeFacts[] = []
-  #snapshot: Snapshot = { resources: [], secrets: {} }
-
-  /** Plans anew what differs. Returns the names of the nodes whose revision changed, those that came and those that went. */
-  update(snapshot: Snapshot, facts: readonly NodeFacts[]): readonly string[] {
-    const before = this.#versions
-    this.#versions = new Map(facts.map((each) => [each.name, new SimpleVersion(snapshot, each)]))
-    this.#facts = facts
-    this.#snapshot = snapshot
-    const names = new Set([...before.keys(), ...this.#versions.keys()])
-    return [...names].filter((name) => before.get(name)?.revision !== this.#versions.get(name)?.revision)
-  }
+  readonly #standing = new Standing()
+  readonly #groups = new NodeGroups()
+  #states = new WeakMap<Group, GroupState>()
+  #overlays = new Map<string, Overlay>()
+  readonly #nodes = new Map<string, NodeState>()
+  #secrets: Secrets = {}
 
   /** Undefined: the node is not known. */
   current(node: string): PlanVersion | undefined {
-    return this.#versions.get(node)
+    return this.#nodes.get(node)?.version
   }
 
-  placement(object: ObjectRef): Placement {
-    const resource = this.#snapshot.resources.find(
-      (each) => each.kind === object.kind && each.metadata.name === object.name,
-    )
-    if (!resource || resource.kind === 'RouterNode') return { selected: [], findings: [] }
-    const found = new Map<string, { violation: Violation; nodes: string[] }>()
-    for (const version of this.#versions.values())
-      for (const violation of version.refused) {
-        if (nameOf(violation.object) !== nameOf(object)) continue
-        const key = [violation.reason, violation.field, violation.other && nameOf(violation.other)].join(' ')
-        const finding = found.get(key) ?? { violation, nodes: [] }
-        found.set(key, finding)
-        if (violation.node !== undefined) finding.nodes.push(version.node)
-      }
-    return {
-      selected: this.#facts.filter(({ labels }) => selects(resource.spec.nodeSelector, labels)).map(({ name }) => name),
-      findings: [...found.values()],
+  /** The Underlay that stands on each of the nodes: what numbers are allocated from. */
+  underlays(snapshot: Snapshot, nodes: readonly LabeledNode[]): (node: string) => Underlay | undefined {
+    this.#see(snapshot, nodes)
+    return (node) => this.#groupState(node)?.underlay
+  }
+
+  /**
+   * Plans anew what differs. Returns the names of the nodes whose version is another one (revision or refusals), also of
+   * those that came and went. `facts`: one for each node.
+   */
+  update(snapshot: Snapshot, facts: readonly NodeFacts[]): readonly string[] {
+    this.#see(snapshot, facts)
+    const secretsChanged = !sameSecrets(this.#secrets, snapshot.secrets)
+    if (secretsChanged) this.#secrets = snapshot.secrets
+    const overlays = new Map<string, Overlay>()
+    const changed: string[] = []
+    const names = new Set<string>()
+    for (const node of facts) {
+      names.add(node.name)
+      const group = this.#groupState(node.name)
+      if (group && this.#plan(node, group, overlays, secretsChanged)) changed.push(node.name)
     }
+    this.#overlays = overlays
+    if (names.size === this.#nodes.size) return changed
+    for (const name of this.#nodes.keys())
+      if (!names.has(name)) {
+        this.#nodes.delete(name)
+        changed.push(name)
+      }
+    return changed
+  }
+
+  #groupState(node: string): GroupState | undefined {
+    const group = this.#groups.groupOf(node)
+    return group && this.#states.get(group)
+  }
+
+  /** Judges anew where a snapshot or other labels make a difference. */
+  #see(snapshot: Snapshot, nodes: readonly LabeledNode[]): void {
+    const touched = this.#standing.update(snapshot)
+    this.#groups.update(nodes, touched)
+    this.#standing.close(touched.closed)
+    for (const group of this.#groups.all) {
+      const before = this.#states.get(group)
+      if (before && !touches(touched, group)) continue
+      this.#states.set(group, this.#judge(group, before))
+    }
+  }
+
+  #judge(group: Group, before: GroupState | undefined): GroupState {
+    const [node = { name: '', labels: {} }] = group.nodes.values()
+    const { fallen, refused } = this.#standing.judgeNode(group.blocks, node)
+    let underlay: Underlay | undefined
+    let passthrough: L3Passthrough | undefined
+    const vnis: (L3VNI | L2VNI)[] = []
+    const overlay: (number | string)[] = []
+    for (const block of group.blocks) {
+      const had = vnis.length
+      for (const each of block.objects) {
+        if (!this.#standing.stands(each)) continue
+        if (each.kind === 'L3VNI' || each.kind === 'L2VNI') {
+          if (fallen.has(each)) overlay.push(`-${each.kind}/${each.metadata.name}`)
+          else vnis.push(each)
+        } else if (fallen.has(each)) continue
+        else if (each.kind === 'Underlay') underlay = each
+        else passthrough = each
+      }
+      if (vnis.length > had) overlay.push(block.id)
+    }
+    const sameVnis = before?.vnis.length === vnis.length && vnis.every((each, at) => each === before.vnis[at])
+    return { underlay, passthrough, vnis: sameVnis ? before.vnis : vnis, overlay: overlay.join(), refused }
+  }
+
+  /** Whether the node has another version now. */
+  #plan(facts: NodeFacts, group: GroupState, overlays: Map<string, Overlay>, secretsChanged: boolean): boolean {
+    const before = this.#nodes.get(facts.name)
+    const { holders, refused: fabric } = this.#standing
+    const { underlay, passthrough } = group
+    const own = ownPart(facts, underlay, passthrough, this.#secrets, holders, before?.own)
+    const overlay = this.#overlay(group, overlays, secretsChanged)
+    const shape = own.router && own.router.vteps.length > 0 ? overlay.full : overlay.bare
+    const kept = before && before.own === own && before.group === group && before.fabric === fabric
+    if (kept && before.version.template === shape) return false
+    const refusals = (): readonly Violation[] => refusalsOf(facts, fabric, group.refused, own, shape, passthrough)
+    const version = new NodeVersion(facts, shape, own.pieces, refusals, before?.version)
+    this.#nodes.set(facts.name, { own, group, fabric, version })
+    return !before || !version.says(before.version)
+  }
+
+  #overlay(group: GroupState, overlays: Map<string, Overlay>, secretsChanged: boolean): Overlay {
+    const asn = group.underlay?.spec.asn
+    const key = `${asn} ${group.overlay}`
+    const done = overlays.get(key)
+    if (done) return done
+    const before = this.#overlays.get(key)
+    if (before && !secretsChanged && before.vnis === group.vnis) {
+      overlays.set(key, before)
+      return before
+    }
+    const full = template(group.vnis, asn, this.#secrets, before?.full)
+    const made = before?.full === full ? before : { vnis: group.vnis, full, bare: withoutEntries(full) }
+    overlays.set(key, made)
+    return made
   }
 }
 
-class SimpleVersion implements PlanVersion {
-  readonly node: string
-  readonly revision: string
-  readonly refused: readonly Violation[]
-  readonly #pieces: ReadonlyMap<string, Piece>
+function touches({ blocks }: Touched, group: Group): boolean {
+  return blocks.size > 0 && group.blocks.some((each: Block) => blocks.has(each))
+}
 
-  constructor(snapshot: Snapshot, facts: NodeFacts) {
-    const planned = plan(snapshot, facts)
-    const pieces = piecesOf(planned.plan)
-    this.node = facts.name
-    this.refused = planned.refused
-    this.revision = revisionOfPieces(facts.name, pieces)
-    this.#pieces = new Map(pieces.map((piece) => [piece.key, piece]))
-  }
-
-  changesSince(before?: PlanVersion): PlanChange {
-    const old = before instanceof SimpleVersion ? before.#pieces : new Map<string, Piece>()
-    const same = (piece: Piece): boolean =>
-      Buffer.compare(old.get(piece.key)?.json ?? new Uint8Array(), piece.json) === 0
-    return {
-      set: [...this.#pieces.values()].filter((piece) => !same(piece)),
-      remove: [...old.keys()].filter((key) => !this.#pieces.has(key)),
-    }
-  }
+function sameSecrets(a: Secrets, b: Secrets): boolean {
+  if (a === b) return true
+  const names = Object.keys(a)
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => a[name] === b[name] || JSON.stringify(a[name]) === JSON.stringify(b[name]))
+  )
 }

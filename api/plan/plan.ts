@@ -8,14 +8,14 @@
 import type { L2VNI } from '../kinds/l2vni.ts'
 import type { L3VNI } from '../kinds/l3vni.ts'
 import { judgeFabric, judgeNode } from '../rules/judge.ts'
-import { nameOf, type Violation } from '../rules/violation.ts'
-import { compare, type Snapshot } from '../snapshot/snapshot.ts'
+import type { Violation } from '../rules/violation.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 import { hostAddresses, sessionDraft, sessionExhausted } from './host-session.ts'
 import type { NodeFacts } from './node-facts.ts'
 import type { HostSessionPlan, NodePlan, ResourceRef, VrfPlan } from './node-plan.ts'
 import { numberHolders } from './number-holders.ts'
 import { plannedPassthrough } from './passthrough.ts'
-import { noUnderlay, noVTEP } from './refusals.ts'
+import { byObject, noUnderlay, noVTEP } from './refusals.ts'
 import { plannedRouter } from './router.ts'
 import { segmentPlan } from './segment.ts'
 import type { Secrets } from './session.ts'
@@ -84,8 +84,3 @@ const overlayRef = (each: L3VNI | L2VNI | { kind: 'L3Passthrough'; metadata: { n
   kind: each.kind,
   name: each.metadata.name,
 })
-
-/** The order of `refused`. */
-export function byObject(a: Violation, b: Violation): number {
-  return compare(nameOf(a.object), nameOf(b.object)) || compare(a.field, b.field) || compare(a.message, b.message)
-}

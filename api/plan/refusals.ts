@@ -1,6 +1,7 @@
 /** What is left out of a node's plan, in the words of a violation. */
 import type { ObjectRef } from '../kinds/kinds.ts'
 import { nameOf, type Violation } from '../rules/violation.ts'
+import { compare } from '../snapshot/snapshot.ts'
 import type { ResourceRef } from './node-plan.ts'
 
 export function poolExhausted(
@@ -64,4 +65,9 @@ export function noVTEP(object: ResourceRef, vni: number, underlay: ResourceRef, 
     node,
     pending: true,
   }
+}
+
+/** The order of `refused`. */
+export function byObject(a: Violation, b: Violation): number {
+  return compare(nameOf(a.object), nameOf(b.object)) || compare(a.field, b.field) || compare(a.message, b.message)
 }

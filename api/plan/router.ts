@@ -13,6 +13,8 @@ import { neighborPlan, passwordOf, type Secrets } from './session.ts'
 export interface PlannedRouter {
   /** Absent: the node can have none, and `refused` says why. */
   readonly router?: RouterPlan
+  /** The addresses that it has, or would have. */
+  readonly vteps: readonly string[]
   readonly refused: readonly Violation[]
 }
 
@@ -26,10 +28,10 @@ export function plannedRouter(
   const object: ResourceRef = { kind: 'Underlay', name: underlay.metadata.name }
   const { vteps, routerID, vtepPools, refused } = poolNumbers(underlay, node)
   const taken = numberTaken(object, node, vteps, holders)
-  if (taken) return { refused: [taken] }
-  if (routerID === undefined) return { refused }
+  if (taken) return { vteps, refused: [taken] }
+  if (routerID === undefined) return { vteps, refused }
   const meeting = vtepOfNeighbor(underlay, node, vteps)
-  if (meeting) return { refused: [...refused, meeting] }
+  if (meeting) return { vteps, refused: [...refused, meeting] }
   const { neighbors, waiting } = neighborPlans(underlay, node, secrets)
   const { enabled, restartTime, stalePathTime } = spec.gracefulRestart
   const router: RouterPlan = {
@@ -46,7 +48,7 @@ export function plannedRouter(
     maximumPaths: spec.maximumPaths,
     multipathRelax: spec.bestPath.multipathRelax,
   }
-  return { router, refused: [...refused, ...waiting] }
+  return { router, vteps, refused: [...refused, ...waiting] }
 }
 
 function neighborPlans(underlay: Underlay, node: NodeFacts, secrets: Secrets) {

@@ -25,10 +25,10 @@ export interface Judgement {
 }
 
 /** Facts of the whole fabric: they hold wherever an object is used. */
-const fabricRules: readonly Rule[] = [uniqueIndex, uniqueVni, oneL3vniPerVrf, uniqueRd, vrfSubnets]
+export const fabricRules: readonly Rule[] = [uniqueIndex, uniqueVni, oneL3vniPerVrf, uniqueRd, vrfSubnets]
 
 /** They matter only where the objects meet on a node. */
-const nodeRules: readonly Rule[] = [oneUnderlay, onePassthrough, sessionSubnets, linkNames, oneSegmentPerBridge]
+export const nodeRules: readonly Rule[] = [oneUnderlay, onePassthrough, sessionSubnets, linkNames, oneSegmentPerBridge]
 
 const judged = new WeakMap<Snapshot, Judgement>()
 

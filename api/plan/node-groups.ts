@@ -1,0 +1,121 @@
+/** Nodes that are selected by the same selectors: what is decided for one of them holds for all. */
+import { selects, type Labels } from '../kinds/selector.ts'
+import { compare } from '../snapshot/snapshot.ts'
+import type { Block, Touched } from './standing.ts'
+
+export interface LabeledNode {
+  readonly name: string
+  readonly labels: Labels
+}
+
+export interface Group {
+  readonly key: string
+  /** In the order of their ids. */
+  readonly blocks: readonly Block[]
+  readonly nodes: ReadonlyMap<string, LabeledNode>
+}
+
+interface Member {
+  readonly labels: Labels
+  blocks: readonly Block[]
+  group: OpenGroup
+}
+
+interface OpenGroup extends Group {
+  readonly nodes: Map<string, LabeledNode>
+}
+
+export class NodeGroups {
+  readonly #members = new Map<string, Member>()
+  readonly #groups = new Map<string, OpenGroup>()
+  readonly #nodesOf = new Map<Block, Set<string>>()
+
+  get all(): Iterable<Group> {
+    return this.#groups.values()
+  }
+
+  groupOf(node: string): Group | undefined {
+    return this.#members.get(node)?.group
+  }
+
+  /** Names of the nodes that the block's selector selects. */
+  nodesOf(block: Block): ReadonlySet<string> {
+    return this.#nodesOf.get(block) ?? new Set()
+  }
+
+  update(nodes: readonly LabeledNode[], { opened, closed }: Pick<Touched, 'opened' | 'closed'>): void {
+    if (opened.length > 0 || closed.length > 0) this.#reselect(opened, closed)
+    const names = new Set<string>()
+    for (const node of nodes) {
+      names.add(node.name)
+      const before = this.#members.get(node.name)
+      if (before && sameLabels(before.labels, node.labels)) continue
+      if (before) this.#leave(node.name, before)
+      const blocks = [...this.#nodesOf.keys()].filter(({ selector }) => selects(selector, node.labels))
+      for (const block of blocks) this.#nodesOf.get(block)?.add(node.name)
+      this.#members.set(node.name, { labels: node.labels, blocks, group: this.#enter(node, blocks) })
+    }
+    if (names.size === this.#members.size) return
+    for (const [name, member] of this.#members) {
+      if (names.has(name)) continue
+      this.#leave(name, member)
+      this.#members.delete(name)
+    }
+  }
+
+  #reselect(opened: readonly Block[], closed: readonly Block[]): void {
+    const moved = new Map<string, readonly Block[]>()
+    const blocksOf = (name: string): readonly Block[] => moved.get(name) ?? this.#members.get(name)?.blocks ?? []
+    for (const block of closed) {
+      for (const name of this.nodesOf(block))
+        moved.set(
+          name,
+          blocksOf(name).filter((each) => each !== block),
+        )
+      this.#nodesOf.delete(block)
+    }
+    for (const block of opened) {
+      const names = new Set<string>()
+      for (const [name, { labels }] of this.#members) {
+        if (!selects(block.selector, labels)) continue
+        names.add(name)
+        moved.set(
+          name,
+          [...blocksOf(name), block].sort((a, b) => compare(a.id, b.id)),
+        )
+      }
+      this.#nodesOf.set(block, names)
+    }
+    for (const [name, blocks] of moved) {
+      const member = this.#members.get(name)
+      if (!member) continue
+      this.#exit(name, member.group)
+      member.blocks = blocks
+      member.group = this.#enter({ name, labels: member.labels }, blocks)
+    }
+  }
+
+  #leave(name: string, { blocks, group }: Member): void {
+    for (const block of blocks) this.#nodesOf.get(block)?.delete(name)
+    this.#exit(name, group)
+  }
+
+  #enter(node: LabeledNode, blocks: readonly Block[]): OpenGroup {
+    const key = blocks.map(({ id }) => id).join()
+    const group = this.#groups.get(key) ?? { key, blocks, nodes: new Map<string, LabeledNode>() }
+    this.#groups.set(key, group)
+    group.nodes.set(node.name, node)
+    return group
+  }
+
+  #exit(name: string, group: OpenGroup): void {
+    group.nodes.delete(name)
+    if (group.nodes.size === 0) this.#groups.delete(group.key)
+  }
+}
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  if (a === b) return true
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key])
+}
