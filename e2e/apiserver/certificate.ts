@@ -18,7 +18,7 @@ const YEAR = 365 * 24 * 3600_000
 
 /** For the names and addresses given, and those by which Pods reach an API server. */
 export async function serverCertificate(names: readonly string[]): Promise<ServerCertificate> {
-  const crypto = webcrypto as unknown as Crypto
+  const crypto = webcrypto
   x509.cryptoProvider.set(crypto)
   const authority = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const server = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
