@@ -51,7 +51,7 @@ export function combine(api: FromController | undefined, files: Declared, number
   const theirs = new Set(resourcesOf(api.plan).map(keyOfRef))
   const here = files.snapshot.resources.filter((each) => isHere(each, files.node))
   const others = here.filter((each) => each.kind !== 'Underlay' && !theirs.has(keyOf(each)))
-  const made = planWith(standIns(api.plan), others, files)
+  const made = planWith(router, standIns(api.plan), others, files)
   const plans = merged(api.plan, made.plan, theirs)
   const refused = made.refused.filter(({ object }) => !theirs.has(nameOf(object)))
   const overruled = refused.filter(({ other }) => other !== undefined && theirs.has(nameOf(other)))
@@ -60,7 +60,7 @@ export function combine(api: FromController | undefined, files: Declared, number
     refused: [...api.refused, ...refused.filter((each) => !overruled.includes(each))],
     conflicts: [
       ...here.flatMap((each) => (each.kind === 'Underlay' ? underlayConflict(router, each, files) : [])),
-      ...duplicates(api.plan, here, theirs, files),
+      ...duplicates(api.plan, router, here, theirs, files),
       ...overruled.map(({ object, message }) => `${nameOf(object)} of the files is left out: ${message} of the API`),
     ],
     fromFiles: resourcesOf(plans)
@@ -114,13 +114,22 @@ function inOnePool(router: RouterPlan, a: string, b: string): boolean {
 }
 
 /** Older than any object of the files. */
-function planWith(standing: readonly AnyResource[], others: readonly AnyResource[], { snapshot, node }: Declared) {
+function planWith(
+  router: RouterPlan,
+  standing: readonly AnyResource[],
+  others: readonly AnyResource[],
+  { snapshot, node }: Declared,
+) {
   const secrets = Object.values(snapshot.secrets)
-  const younger = others.map((each) => ({
-    ...each,
-    metadata: { ...each.metadata, creationTimestamp: each.metadata.creationTimestamp ?? new Date(1).toISOString() },
-  }))
-  return plan(snapshotOf([...standing, ...younger, ...secrets] as AnyResource[]), node)
+  const younger = others.map((each) => {
+    const creationTimestamp = each.metadata.creationTimestamp ?? new Date(1).toISOString()
+    return { ...each, metadata: { ...each.metadata, creationTimestamp } } as AnyResource
+  })
+  return plan(snapshotOf([...standing, ...younger, ...secrets]), {
+    ...node,
+    vteps: router.vteps,
+    routerID: router.routerID,
+  })
 }
 
 function merged(api: NodePlan, made: NodePlan, theirs: ReadonlySet<string>): NodePlan {
@@ -160,6 +169,7 @@ function underlayConflict(router: RouterPlan, own: AnyResource, files: Declared)
 /** Objects of the same kind and name that do not say the same. */
 function duplicates(
   api: NodePlan,
+  router: RouterPlan,
   here: readonly AnyResource[],
   theirs: ReadonlySet<string>,
   files: Declared,
@@ -167,6 +177,7 @@ function duplicates(
   const twice = here.filter((each) => each.kind !== 'Underlay' && theirs.has(keyOf(each)))
   if (twice.length === 0) return []
   const alone = planWith(
+    router,
     standIns({ ...api, vrfs: [], segments: [] }),
     here.filter(({ kind }) => kind !== 'Underlay'),
     files,

@@ -5,6 +5,7 @@
  * the disk before anybody is told of it.
  */
 import { contains, networkOf, parseAddress, parsePrefix } from '../../api/address/prefix.ts'
+import { recordedAddresses } from '../../api/plan/node-facts.ts'
 import type { NodePlan } from '../../api/plan/node-plan.ts'
 import { revisionOf } from '../../api/plan/revision.ts'
 import type { Snapshot } from '../../api/snapshot/snapshot.ts'
@@ -112,7 +113,7 @@ export class PlanSource {
     const index = own ?? (this.#needsNoNumber(snapshot) ? 0 : undefined)
     if (index === undefined && 'problem' in number) problems.push({ where: 'node', message: number.problem })
     if (index === undefined || snapshot === undefined) return false
-    this.#declared = { snapshot, node: { name, labels, index } }
+    this.#declared = { snapshot, node: { name, labels, index, ...recordedAddresses(snapshot, name, index) } }
     return true
   }
 

@@ -1,6 +1,7 @@
 /**
  * Objects that could have made the controller's plan, so that the rules across objects can be asked about them: each
- * takes what the API's takes (VNI, VRF, subnets, names of links), whatever else it says.
+ * takes what the API's takes (VNI, VRF, subnets, names of links), whatever else it says. The node's addresses are not in
+ * them: they go into the node's facts.
  */
 import { formatPrefix, networkOf, parsePrefix } from '../../api/address/prefix.ts'
 import type { AnyResource } from '../../api/kinds/kinds.ts'
@@ -9,13 +10,6 @@ import type { L3Passthrough } from '../../api/kinds/l3passthrough.ts'
 import type { L3VNI } from '../../api/kinds/l3vni.ts'
 import type { Underlay } from '../../api/kinds/underlay.ts'
 import type { HostSessionPlan, NodePlan, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
-
-/**
- * Addresses that nobody has (RFC 6666): the VTEPs themselves are the controller's and may be at any place of their pool,
- * so they stand among the neighbours, where the rules look as well, and these take their place.
- */
-const VTEPS = '100::/64'
-const ROUTER_IDS = '0.0.0.0/1'
 
 export function standIns({ router, vrfs, segments, passthrough }: NodePlan): readonly AnyResource[] {
   return [
@@ -35,14 +29,10 @@ function underlay(router: RouterPlan): Underlay {
     spec: {
       asn: router.asn,
       interfaces: router.interfaces.map((name) => ({ name })),
-      routerIDCIDR: ROUTER_IDS,
-      ...(router.vteps.length === 0 ? {} : { vtep: { cidrs: [VTEPS] } }),
-      neighbors: [
-        ...router.vteps.map((address) => ({ ...neighbor, address })),
-        ...peers.map((peer) =>
-          peer.type === 'address' ? { ...neighbor, address: peer.address } : { ...neighbor, interface: peer.interface },
-        ),
-      ],
+      ...(router.vteps.length === 0 ? {} : { vtep: { cidrs: [...router.vtepPools] } }),
+      neighbors: peers.map((peer) =>
+        peer.type === 'address' ? { ...neighbor, address: peer.address } : { ...neighbor, interface: peer.interface },
+      ),
       gracefulRestart: { enabled: true, restartTime: 120, stalePathTime: 360 },
       bestPath: { multipathRelax: router.multipathRelax },
       maximumPaths: router.maximumPaths,
