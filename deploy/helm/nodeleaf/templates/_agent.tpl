@@ -41,7 +41,7 @@ securityContext:
   {{- else }}
   {{- $capabilities := $agent.capabilities }}
   {{- if eq $frr.mode "managed" }}
-  {{- $capabilities = concat $agent.capabilities $frr.capabilities | uniq }}
+  {{- $capabilities = concat $agent.capabilities $frr.capabilities $frr.managedCapabilities | uniq }}
   {{- end }}
   {{- include "nodeleaf.confined" (dict "capabilities" $capabilities "seLinux" $agent.seLinuxOptions) | nindent 2 }}
   {{- end }}
