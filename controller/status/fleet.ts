@@ -27,8 +27,8 @@ export interface Versions {
 export type Connection =
   | { readonly type: 'connected'; readonly sinceMs: number }
   | { readonly type: 'away'; readonly sinceMs: number }
-  /** Not since this replica leads. */
-  | { readonly type: 'unseen' }
+  /** Not since this replica leads, or since the node is there. */
+  | { readonly type: 'unseen'; readonly sinceMs: number }
 
 export interface NodeState {
   readonly name: string
@@ -42,6 +42,10 @@ export interface NodeState {
   readonly pendingSince: number
   /** It said how it fares since this replica leads. */
   readonly told: boolean
+  /** Since when this replica knows of the node. */
+  readonly knownSinceMs: number
+  /** It was served before this replica began to lead: it will come back with what it has. */
+  readonly expected: boolean
   readonly applied?: string
   readonly lastGood?: string
   /** Why it did not take an update. */
@@ -84,13 +88,18 @@ export class Fleet {
   }
 
   /** What is known of the node; one that nothing is known of is `unseen`. */
-  of(node: string): NodeState {
-    return this.#of(node)
+  of(node: string, nowMs: number): NodeState {
+    return this.#of(node, nowMs)
+  }
+
+  /** The node was served before. To be said before anything else is said of it. */
+  expect(node: string, nowMs: number): void {
+    this.#of(node, nowMs).expected = true
   }
 
   /** The node's plan became this at `epoch`. */
   planned(node: string, revision: string, refused: readonly Violation[], epoch: number, nowMs: number): void {
-    const state = this.#of(node)
+    const state = this.#of(node, nowMs)
     state.refused = refused
     if (state.desired === revision) return
     state.desired = revision
@@ -106,7 +115,7 @@ export class Fleet {
   }
 
   connected(node: string, hello: Hello, nowMs: number): void {
-    const state = this.#of(node)
+    const state = this.#of(node, nowMs)
     state.connection = { type: 'connected', sinceMs: nowMs }
     state.versions = versionsOf(hello.versions)
     if (hello.revision !== '') state.lastGood = hello.revision
@@ -120,7 +129,8 @@ export class Fleet {
   }
 
   acknowledged(node: string, revision: string, error: string | undefined): void {
-    const state = this.#of(node)
+    const state = this.#nodes.get(node)
+    if (state === undefined) return
     if (error === undefined) delete state.rejected
     else state.rejected = error.slice(0, LONGEST_MESSAGE)
     if (revision === '') delete state.lastGood
@@ -129,7 +139,8 @@ export class Fleet {
   }
 
   reported(node: string, report: Report): void {
-    const state = this.#of(node)
+    const state = this.#nodes.get(node)
+    if (state === undefined) return
     state.told = true
     optional(state, 'applied', report.applied)
     optional(state, 'lastGood', report.lastGood)
@@ -163,12 +174,14 @@ export class Fleet {
     return cause
   }
 
-  #of(node: string): Mutable {
+  #of(node: string, nowMs: number): Mutable {
     const known = this.#nodes.get(node)
     if (known !== undefined) return known
     const made: Mutable = {
       name: node,
-      connection: { type: 'unseen' },
+      connection: { type: 'unseen', sinceMs: nowMs },
+      knownSinceMs: nowMs,
+      expected: false,
       desiredSinceMs: 0,
       refused: [],
       pendingSince: 0,

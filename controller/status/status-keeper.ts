@@ -19,7 +19,7 @@ import {
   type World,
 } from '../fabric/world.ts'
 import { Epochs } from './epochs.ts'
-import { Fleet } from './fleet.ts'
+import { Fleet, type NodeState } from './fleet.ts'
 import { resourceStatus } from './resource-status.ts'
 import { onItsWayUntilMs, routerNodeDetail, routerNodeState, type RouterNodeState } from './router-node-status.ts'
 import { tally, type Clock, type CountedNode } from './tally.ts'
@@ -66,7 +66,6 @@ export class StatusKeeper implements AgentObserver {
   readonly #epochs = new Epochs()
   readonly #resourceWrites: WriteQueue
   readonly #nodeWrites: WriteQueue
-  readonly #leadsSinceMs: number
   /** What was said last, by uid; not yet written perhaps. */
   readonly #said = new Map<string, ResourceStatus>()
   readonly #nodeSaid = new Map<string, Said>()
@@ -84,7 +83,6 @@ export class StatusKeeper implements AgentObserver {
 
   constructor(options: StatusKeeperOptions) {
     this.#options = options
-    this.#leadsSinceMs = options.now()
     const failed = options.failed
     this.#resourceWrites = new WriteQueue({ ...RATES, failed })
     this.#nodeWrites = new WriteQueue({ ...RATES, failed })
@@ -103,15 +101,24 @@ export class StatusKeeper implements AgentObserver {
 
   /** A round of planning is over: what it was over, what came out for the nodes that it changed, and what it refuses anywhere. */
   planned(world: World, changed: readonly PlannedNode[], fabricRefused: readonly Violation[]): void {
+    if (this.#world === undefined) this.#expect(world)
     const epoch = this.#epochs.advance(world.declared, world.nodes)
     this.#epochs.refusedBefore(this.#fabricRefused, fabricRefused)
     this.#fabricRefused = fabricRefused
     for (const { name, revision, refused } of changed) {
-      this.#epochs.refusedBefore(this.#fleet.of(name).refused, refused)
+      this.#epochs.refusedBefore(this.#fleet.of(name, this.#options.now()).refused, refused)
       this.#fleet.planned(name, revision, refused, epoch, this.#options.now())
       this.#touch(name)
     }
     this.#seen(world)
+  }
+
+  /** Nodes that were served before are no news. */
+  #expect({ routerNodes }: World): void {
+    const now = this.#options.now()
+    for (const { name, conditions } of routerNodes)
+      if (conditions.some(({ type, status }) => type === 'Connected' && status === 'True'))
+        this.#fleet.expect(name, now)
   }
 
   /** The world changed in a way that planning has nothing to do with, or could not be planned. */
@@ -119,10 +126,15 @@ export class StatusKeeper implements AgentObserver {
     const nodes = new Map(world.nodes.map((node) => [node.name, node]))
     for (const name of this.#nodes.keys()) if (!nodes.has(name)) this.#forget(name)
     const routerNodes = new Map(world.routerNodes.map((each) => [each.name, each]))
-    for (const [name, each] of routerNodes) if (this.#routerNodes.get(name)?.uid !== each.uid) this.#touch(name)
+    const before = this.#routerNodes
     this.#nodes = nodes
     this.#routerNodes = routerNodes
     this.#world = world
+    for (const [name, { uid }] of routerNodes)
+      if (before.get(name)?.uid !== uid) {
+        this.#touch(name)
+        this.#askForDetail(name)
+      }
     this.#changed()
   }
 
@@ -216,7 +228,7 @@ export class StatusKeeper implements AgentObserver {
   }
 
   #clock(): Clock {
-    return { nowMs: this.#options.now(), graceMs: this.#options.graceMs, leadsSinceMs: this.#leadsSinceMs }
+    return { nowMs: this.#options.now(), graceMs: this.#options.graceMs }
   }
 
   #evaluate(): void {
@@ -240,7 +252,11 @@ export class StatusKeeper implements AgentObserver {
   }
 
   #evaluateResources(world: World, clock: Clock): void {
-    const nodes = world.nodes.map(({ name, labels }): CountedNode => ({ name, labels, state: this.#fleet.of(name) }))
+    const nodes = world.nodes.map(({ name, labels }): CountedNode => ({
+      name,
+      labels,
+      state: this.#fleet.of(name, clock.nowMs),
+    }))
     const tallies = tally(
       world.declared.flatMap(({ ref, checked }) => {
         if ('problem' in checked) return []
@@ -283,9 +299,9 @@ export class StatusKeeper implements AgentObserver {
   #evaluateNode(node: string, clock: Clock): void {
     const routerNode = this.#routerNodes.get(node)
     if (routerNode?.uid === undefined || !this.#nodes.has(node)) return
-    const state = this.#fleet.of(node)
+    const state = this.#fleet.of(node, clock.nowMs)
     const before = this.#nodeSaid.get(node) ?? { conditions: routerNode.conditions, digest: routerNode.stateDigest }
-    this.#remember(node, clock)
+    this.#remember(state, clock)
     const next = routerNodeState(state, before.conditions, clock)
     if (next === undefined) return
     const digest = stateDigest({ ...next })
@@ -311,17 +327,16 @@ export class StatusKeeper implements AgentObserver {
   }
 
   /** When time alone will change what is said of the node. */
-  #remember(node: string, { nowMs, graceMs, leadsSinceMs }: Clock): void {
-    const state = this.#fleet.of(node)
-    const { connection } = state
+  #remember(state: NodeState, { nowMs, graceMs }: Clock): void {
+    const { name, connection } = state
     const times = [
       connection.type === 'away' ? connection.sinceMs + graceMs : Infinity,
-      !state.told || connection.type === 'unseen' ? leadsSinceMs + graceMs : Infinity,
+      !state.told || connection.type === 'unseen' ? state.knownSinceMs + graceMs : Infinity,
       onItsWayUntilMs(state) ?? Infinity,
     ].filter((at) => at > nowMs)
     const next = Math.min(...times)
-    if (next === Infinity) this.#due.delete(node)
-    else this.#due.set(node, next)
+    if (next === Infinity) this.#due.delete(name)
+    else this.#due.set(name, next)
   }
 
   #detailBefore(node: string): string | undefined {
@@ -330,8 +345,10 @@ export class StatusKeeper implements AgentObserver {
 
   /** Asked for at the rate at which it can be written. */
   #askForDetail(node: string): void {
-    const version = this.#fleet.of(node).detailVersion
+    const version = this.#fleet.get(node)?.detailVersion ?? 0n
     if (version === 0n || this.#detailAsked.get(node) === version) return
+    // An agent sends each version once: it is asked when there is somewhere to write it.
+    if (this.#routerNodes.get(node)?.uid === undefined) return
     this.#nodeWrites.add(`ask ${node} for detail`, 1, async () => {
       const state = this.#fleet.get(node)
       if (state?.connection.type !== 'connected') return false

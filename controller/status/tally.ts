@@ -37,7 +37,7 @@ export interface Tally {
   readonly applying: number
   /** Nothing is known, because the agent has been away for longer than the grace. */
   readonly away: number
-  /** Nothing is known yet, because this replica has only just begun to lead. */
+  /** Served before this replica began to lead, and expected to come back with what they have. */
   readonly unseen: number
   /** The first few of each sort. */
   readonly obstacles: Readonly<Record<'failed' | 'waiting' | 'applying' | 'away', readonly Obstacle[]>>
@@ -47,8 +47,6 @@ export interface Clock {
   readonly nowMs: number
   /** How long an agent may be away. */
   readonly graceMs: number
-  /** Since when this replica leads. */
-  readonly leadsSinceMs: number
 }
 
 /** As many names as a message can bear. */
@@ -57,12 +55,13 @@ const NAMED = 3
 type Standing = 'whole' | 'lagging' | 'broken' | 'away' | 'unseen'
 
 /** How the node as a whole stands. */
-export function standingOf(state: NodeState, { nowMs, graceMs, leadsSinceMs }: Clock): Standing {
-  const { connection } = state
-  const starting = nowMs - leadsSinceMs < graceMs
-  if (connection.type === 'unseen') return starting ? 'unseen' : 'away'
+export function standingOf(state: NodeState, { nowMs, graceMs }: Clock): Standing {
+  const { connection, expected, knownSinceMs } = state
+  // Until the grace is over nobody can tell an agent that is gone from one that is on its way.
+  const early = nowMs - knownSinceMs < graceMs
+  if (connection.type === 'unseen') return early ? (expected ? 'unseen' : 'lagging') : 'away'
   if (connection.type === 'away' && nowMs - connection.sinceMs >= graceMs) return 'away'
-  if (!state.told) return starting ? 'unseen' : 'lagging'
+  if (!state.told) return early && expected ? 'unseen' : 'lagging'
   if (state.problem !== undefined) return 'broken'
   return state.pendingSince === Infinity ? 'whole' : 'lagging'
 }
@@ -212,7 +211,8 @@ function note(obstacles: Obstacle[], obstacle: Obstacle): void {
   if (obstacles.length < NAMED) obstacles.push(obstacle)
 }
 
-function laggingMessage({ rejected }: NodeState): string {
+function laggingMessage({ rejected, connection }: NodeState): string {
+  if (connection.type === 'unseen') return 'its agent has not connected yet'
   return rejected === undefined ? 'is being applied' : `the agent did not take the plan: ${rejected}`
 }
 
