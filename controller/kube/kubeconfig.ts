@@ -73,13 +73,18 @@ const kubeconfigSchema = z.object({
 export function clusterOfKubeconfig(file: string): Cluster {
   const refuse = (problem: string, cause?: unknown): ApiError =>
     new ApiError(`kubeconfig ${file}: ${problem}`, { reason: 'Credentials', cause })
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw refuse('cannot be read', cause)
+  }
   let content: unknown
   try {
-    content = parse(readFileSync(file, 'utf8'))
-  } catch (cause) {
-    // Not the parser's words: they quote the file.
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'cannot be parsed'
-    throw refuse(code === 'ENOENT' ? 'does not exist' : code)
+    content = parse(text)
+  } catch {
+    // Without the parser's words: they quote the file.
+    throw refuse('is no YAML; check it with: kubectl config view --kubeconfig FILE')
   }
   const checked = kubeconfigSchema.safeParse(content)
   if (!checked.success) {

@@ -55,6 +55,8 @@ const BACKOFF = { firstMs: 500, longestMs: 60_000 }
 const SERVER_WIDE = new Set([0, 401, 429, 502, 503, 504])
 const SERVER_BACKOFF = { firstMs: 500, longestMs: 10_000 }
 const CONCURRENCY = 8
+/** Failures in a row that are worth a line, where they may heal by themselves. */
+const COMPLAINT = 3
 
 export class Writer {
   readonly #options: WriterOptions
@@ -139,7 +141,8 @@ export class Writer {
 
   /** Starts what may start now, and sets the alarm for what may start later. */
   #pump(): void {
-    const concurrency = this.#options.concurrency ?? CONCURRENCY
+    // While the server as a whole has trouble, one request finds out whether it still has.
+    const concurrency = this.#serverFailures > 0 ? 1 : (this.#options.concurrency ?? CONCURRENCY)
     const nowMs = this.#clock.now()
     let laterMs = this.#notBeforeMs > nowMs && this.#waiting.size > 0 ? this.#notBeforeMs - nowMs : Infinity
     for (const key of laterMs === Infinity ? this.#waiting : []) {
@@ -181,6 +184,7 @@ export class Writer {
       const stored = await api.apply<KubeObject>(at, wish.fields, { fieldManager, signal, attempts: 1 })
       observe?.('OK')
       entry.written = { digest: wish.digest, resourceVersion: stored.metadata.resourceVersion ?? '' }
+      if (this.#serverFailures >= COMPLAINT) this.#options.log.info('the API server takes writes again')
       this.#serverFailures = 0
       entry.failures = 0
       entry.notBeforeMs = 0
@@ -215,17 +219,17 @@ export class Writer {
       this.#serverFailures += 1
       const pauseMs = backoffMs(this.#serverFailures, SERVER_BACKOFF, this.#random())
       this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + Math.max(pauseMs, askedMs))
-    } else {
-      // The server will not change its mind about 400 and 422; somebody may install another version of it.
-      const refused = status === 400 || status === 422
-      const backoff = refused ? BACKOFF.longestMs : backoffMs(entry.failures, BACKOFF, this.#random())
-      entry.notBeforeMs = nowMs + Math.max(backoff, askedMs)
+      if (this.#serverFailures === COMPLAINT) log.warn('the API server takes no writes; trying again', { error })
+      return
     }
-    const heals = status === 409 || SERVER_WIDE.has(status)
-    if (entry.complained || (heals && entry.failures < 3)) return
+    // The server will not change its mind about 400 and 422; but somebody may install another version of it.
+    const refused = status === 400 || status === 422
+    const backoff = refused ? BACKOFF.longestMs : backoffMs(entry.failures, BACKOFF, this.#random())
+    entry.notBeforeMs = nowMs + Math.max(backoff, askedMs)
+    if (entry.complained || (status === 409 && entry.failures < COMPLAINT)) return
     entry.complained = true
     log.warn('not written; trying again', { resource: resourceName(entry.at.type), name: entry.at.name, error })
-    if (error instanceof ApiError && (status === 400 || status === 422)) onRefused?.(entry.at, error)
+    if (refused && error instanceof ApiError) onRefused?.(entry.at, error)
   }
 
   #settle(): void {
