@@ -42,6 +42,12 @@ export function formatAddress(address: Address): string {
   return ipaddr.fromByteArray(bytes).toString()
 }
 
+/** The one text of an address that has several, such as FD00:0::1; what is no address stays as it is. */
+export function canonicalAddress(text: string): string {
+  const address = parseAddress(text)
+  return address ? formatAddress(address) : text
+}
+
 export const formatPrefix = (prefix: Prefix): string => `${formatAddress(prefix)}/${prefix.length}`
 
 /** The prefix with its host bits cleared. */

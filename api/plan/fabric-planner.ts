@@ -58,6 +58,11 @@ export class FabricPlanner {
     return this.#nodes.get(node)?.version
   }
 
+  /** What the rules of the whole fabric refuse, as of the last snapshot seen. The same list as long as it says the same. */
+  get refused(): readonly Violation[] {
+    return this.#standing.refused
+  }
+
   /** The Underlay that stands on each of the nodes: what numbers are allocated from. */
   underlays(snapshot: Snapshot, nodes: readonly LabeledNode[]): (node: string) => Underlay | undefined {
     this.#see(snapshot, nodes)

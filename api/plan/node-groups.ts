@@ -38,8 +38,7 @@ export class NodeGroups {
     return this.#members.get(node)?.group
   }
 
-  /** Names of the nodes that the block's selector selects. */
-  nodesOf(block: Block): ReadonlySet<string> {
+  #nodesIn(block: Block): ReadonlySet<string> {
     return this.#nodesOf.get(block) ?? new Set()
   }
 
@@ -67,7 +66,7 @@ export class NodeGroups {
     const moved = new Map<string, readonly Block[]>()
     const blocksOf = (name: string): readonly Block[] => moved.get(name) ?? this.#members.get(name)?.blocks ?? []
     for (const block of closed) {
-      for (const name of this.nodesOf(block))
+      for (const name of this.#nodesIn(block))
         moved.set(
           name,
           blocksOf(name).filter((each) => each !== block),

@@ -1,4 +1,5 @@
 /** Which node has which number, of the RouterNodes that stand: two nodes with the numbers of one would harm the fabric. */
+import { canonicalAddress } from '../address/prefix.ts'
 import type { AnyResource, ObjectRef } from '../kinds/kinds.ts'
 import type { Violation } from '../rules/violation.ts'
 import type { NodeFacts } from './node-facts.ts'
@@ -20,7 +21,7 @@ export function numberHolders(accepted: readonly AnyResource[]): NumberHolders {
   for (const { kind, metadata, spec } of accepted) {
     if (kind !== 'RouterNode') continue
     byIndex.set(spec.index, metadata.name)
-    for (const vtep of spec.addresses?.vteps ?? []) byVtep.set(vtep, metadata.name)
+    for (const vtep of spec.addresses?.vteps ?? []) byVtep.set(canonicalAddress(vtep), metadata.name)
   }
   const holders = { byIndex, byVtep }
   known.set(accepted, holders)

@@ -2,7 +2,7 @@
  * Which addresses of an Underlay's pools are a node's. What is recorded for the node stays, also when the pool moved away
  * from under it: a number in use never moves. What is not recorded is address 1 + index of the pool.
  */
-import { contains, formatAddress, formatPrefix, networkOf, parseAddress, parsePrefix } from '../address/prefix.ts'
+import { canonicalAddress, contains, formatPrefix, networkOf, parseAddress, parsePrefix } from '../address/prefix.ts'
 import type { Underlay } from '../kinds/underlay.ts'
 import { refOf, type Violation } from '../rules/violation.ts'
 import { compare } from '../snapshot/snapshot.ts'
@@ -110,11 +110,6 @@ export function isIn(pool: string, text: string): boolean {
 }
 
 const single = (address: string): string => `${address}/${familyOf(address) === 4 ? 32 : 128}`
-
-export function canonicalAddress(text: string): string {
-  const address = parseAddress(text)
-  return address ? formatAddress(address) : text
-}
 
 function canonicalPrefix(text: string): string {
   const prefix = parsePrefix(text)

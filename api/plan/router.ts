@@ -1,4 +1,5 @@
 /** The router of a node, from its Underlay. */
+import { canonicalAddress } from '../address/prefix.ts'
 import type { Underlay } from '../kinds/underlay.ts'
 import { refOf, type Violation } from '../rules/violation.ts'
 import { compare } from '../snapshot/snapshot.ts'
@@ -6,7 +7,7 @@ import type { NodeFacts } from './node-facts.ts'
 import type { NeighborPlan, ResourceRef, RouterPlan } from './node-plan.ts'
 import { numberTaken, type NumberHolders } from './number-holders.ts'
 import { routerMAC } from './numbers.ts'
-import { canonicalAddress, poolNumbers } from './pool.ts'
+import { poolNumbers } from './pool.ts'
 import { waits } from './refusals.ts'
 import { neighborPlan, passwordOf, type Secrets } from './session.ts'
 

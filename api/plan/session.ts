@@ -1,5 +1,5 @@
 /** BGP sessions of a plan: neighbours of the underlay and sessions with the host. */
-import { formatAddress, formatPrefix, parseAddress, parsePrefix, type Family } from '../address/prefix.ts'
+import { canonicalAddress, formatPrefix, parsePrefix, type Family } from '../address/prefix.ts'
 import type { HostSession } from '../kinds/session.ts'
 import type { Policy } from '../kinds/policy.ts'
 import type { Neighbor, UnderlaySpec } from '../kinds/underlay.ts'
@@ -150,9 +150,4 @@ function policyPlan(policy: Policy | undefined): PolicyPlan {
 function canonicalPrefix(text: string): string {
   const prefix = parsePrefix(text)
   return prefix ? formatPrefix(prefix) : text
-}
-
-function canonicalAddress(text: string): string {
-  const address = parseAddress(text)
-  return address ? formatAddress(address) : text
 }

@@ -64,10 +64,6 @@ export class Standing {
     return !this.#fallen.has(resource)
   }
 
-  blockOf(resource: Declared): Block | undefined {
-    return this.#blockOf.get(resource)
-  }
-
   update({ resources }: Snapshot): Touched {
     const touched = { blocks: new Set<Block>(), opened: new Set<Block>(), closed: new Set<Block>() }
     if (resources === this.#resources) return { blocks: touched.blocks, opened: [], closed: [] }

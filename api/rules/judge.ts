@@ -12,6 +12,7 @@ import { oneSegmentPerBridge } from './one-segment-per-bridge.ts'
 import { oneUnderlay } from './one-underlay.ts'
 import type { Claim, Rule } from './rule.ts'
 import { sessionSubnets } from './session-subnets.ts'
+import { uniqueAddress } from './unique-address.ts'
 import { uniqueIndex } from './unique-index.ts'
 import { uniqueRd } from './unique-rd.ts'
 import { uniqueVni } from './unique-vni.ts'
@@ -25,7 +26,14 @@ export interface Judgement {
 }
 
 /** Facts of the whole fabric: they hold wherever an object is used. */
-export const fabricRules: readonly Rule[] = [uniqueIndex, uniqueVni, oneL3vniPerVrf, uniqueRd, vrfSubnets]
+export const fabricRules: readonly Rule[] = [
+  uniqueIndex,
+  uniqueAddress,
+  uniqueVni,
+  oneL3vniPerVrf,
+  uniqueRd,
+  vrfSubnets,
+]
 
 /** They matter only where the objects meet on a node. */
 export const nodeRules: readonly Rule[] = [oneUnderlay, onePassthrough, sessionSubnets, linkNames, oneSegmentPerBridge]

@@ -1,9 +1,9 @@
 /** Who gets which number: pure. The same ledger, world and time give the same numbers. */
+import { canonicalAddress } from '../../api/address/prefix.ts'
 import type { RouterNode } from '../../api/kinds/router-node.ts'
 import type { Labels } from '../../api/kinds/selector.ts'
 import type { Underlay } from '../../api/kinds/underlay.ts'
 import type { NodeFacts } from '../../api/plan/node-facts.ts'
-import { canonicalAddress } from '../../api/plan/pool.ts'
 import { compare } from '../../api/snapshot/snapshot.ts'
 import { assignAddresses, settle, type Exhausted } from './addresses.ts'
 import { ledgerOf, type Ledger, type LedgerEntry } from './ledger.ts'
@@ -20,8 +20,8 @@ export interface AllocationWorld {
     readonly index: number
     readonly addresses?: Pick<NonNullable<RouterNode['spec']['addresses']>, 'vteps' | 'routerID'> | undefined
   }[]
-  /** The Underlay that stands on a node with these labels: `FabricPlanner.underlays`. */
-  readonly underlayOf: (labels: Labels) => Underlay | undefined
+  /** The Underlay that stands on a node: `FabricPlanner.underlays` knows it by name. */
+  readonly underlayOf: (labels: Labels, node: string) => Underlay | undefined
   /** How long the numbers of a node that has gone belong to nobody else. */
   readonly restMs: number
 }
@@ -58,7 +58,7 @@ export function allocate(before: Ledger, world: AllocationWorld, nowMs: number):
   }
   for (const entry of entries.values())
     if (!live.has(entry.node) && entry.goneSince === undefined) entries.set(entry.node, { ...entry, goneSince: nowMs })
-  const underlays = new Map(world.nodes.map(({ name, labels }) => [name, world.underlayOf(labels)]))
+  const underlays = new Map(world.nodes.map(({ name, labels }) => [name, world.underlayOf(labels, name)]))
   for (const [name, underlay] of underlays) {
     const entry = entries.get(name)
     if (entry) entries.set(name, settle(entry, underlay, numbers))
