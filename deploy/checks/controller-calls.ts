@@ -19,14 +19,19 @@ const declared = ['underlays', 'l3vnis', 'l2vnis', 'l3passthroughs']
 const status = [...declared, 'routernodes'].map((plural) => `${plural}/status`)
 
 export const controllerCalls: readonly ControllerCall[] = [
-  { file: 'fabric', group: 'nodeleaf.io', resources: declared, verbs: ['list', 'watch'] },
-  { file: 'fabric', group: 'nodeleaf.io', resources: ['routernodes'], verbs: ['list', 'watch', 'create', 'patch'] },
-  { file: 'fabric', group: 'nodeleaf.io', resources: status, verbs: ['patch'] },
-  { file: 'fabric', group: '', resources: ['nodes'], verbs: ['list', 'watch'] },
-  { file: 'fabric', group: '', resources: ['secrets'], verbs: ['list', 'watch'], namespace: 'own' },
-  { file: 'fabric', group: '', resources: ['configmaps'], verbs: ['create'], namespace: 'own' },
+  { file: 'fabric/kube-store.ts', group: 'nodeleaf.io', resources: declared, verbs: ['list', 'watch'] },
   {
-    file: 'fabric',
+    file: 'fabric/kube-store.ts',
+    group: 'nodeleaf.io',
+    resources: ['routernodes'],
+    verbs: ['list', 'watch', 'create', 'patch', 'delete'],
+  },
+  { file: 'fabric/kube-store.ts', group: 'nodeleaf.io', resources: status, verbs: ['patch'] },
+  { file: 'fabric/kube-store.ts', group: '', resources: ['nodes'], verbs: ['list', 'watch'] },
+  { file: 'fabric/kube-store.ts', group: '', resources: ['secrets'], verbs: ['list', 'watch'], namespace: 'own' },
+  { file: 'fabric/kube-ledger.ts', group: '', resources: ['configmaps'], verbs: ['create'], namespace: 'own' },
+  {
+    file: 'fabric/kube-ledger.ts',
     group: '',
     resources: ['configmaps'],
     verbs: ['get', 'update'],
@@ -75,12 +80,12 @@ export const controllerCalls: readonly ControllerCall[] = [
     name: 'nodeleaf',
   },
   {
-    file: 'distribution/token-review.ts',
+    file: 'kubernetes-backend.ts',
     group: 'authentication.k8s.io',
     resources: ['tokenreviews'],
     verbs: ['create'],
   },
-  { file: 'distribution/token-review.ts', group: '', resources: ['pods'], verbs: ['get'], namespace: 'own' },
+  { file: 'kubernetes-backend.ts', group: '', resources: ['pods'], verbs: ['get'], namespace: 'own' },
 ]
 
 /** As single rights, in a namespace. */
