@@ -23,7 +23,8 @@ export class LabAgent {
   /** Everything the agents of this host wrote. */
   log = ''
 
-  constructor(name: string) {
+  /** `more`: further flags. */
+  constructor(name: string, more: Readonly<Record<string, string>> = {}) {
     this.#base = mkdtempSync(join(tmpdir(), 'nodeleaf-lab-'))
     this.host = `${name}h`
     this.router = `${name}r`
@@ -41,6 +42,7 @@ export class LabAgent {
       netns: this.router,
       node: name,
       index: '0',
+      ...more,
     }).flatMap(([flag, value]) => [`--${flag}`, value])
   }
 

@@ -116,3 +116,37 @@ for (const [seconds, text] of [
 ] as const) {
   test(`${seconds} seconds are ${text}`, (t) => t.is(ago(0, seconds * 1000), text))
 }
+
+for (const [connection, text] of [
+  [
+    { state: 'connected', since: at - 60_000, replica: 'controller-0', lastContact: at },
+    'c.example:7443, connected to controller-0 for 1m',
+  ],
+  [
+    { state: 'away', since: at - 5000, lastContact: at - 5000, lastError: 'UNAVAILABLE: gone' },
+    'c.example:7443, away for 5s, last heard 5s ago: UNAVAILABLE: gone',
+  ],
+  [
+    { state: 'refused', since: at, lastError: 'UNAUTHENTICATED: expired', reason: 'Unauthenticated' },
+    'c.example:7443, refused for 0s, never heard, Unauthenticated: UNAUTHENTICATED: expired',
+  ],
+] as const) {
+  test(`a controller that is ${connection.state} is shown`, (t) => {
+    const shown = statusText(statusDocument({ ...facts, controller: { address: 'c.example:7443', ...connection } }))
+    t.true(shown.split('\n').includes(`Controller: ${text}`), shown)
+  })
+}
+
+test('where the plan is from is shown', (t) => {
+  const { planned } = facts.source
+  if (planned === undefined) return t.fail()
+  const from = (controllerRevision: string): string =>
+    statusText(
+      statusDocument({
+        ...facts,
+        source: { ...facts.source, planned: { ...planned, from: 'controller', controllerRevision } },
+      }),
+    )
+  t.regex(from('abc'), /^Plan: +abc, applied, from the controller \(alone\)$/m)
+  t.regex(from('def'), /^Plan: +abc, applied, from the controller \(and files\)$/m)
+})

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { capabilities } from './capabilities.ts'
-import { evpnVnisOf, sessionsOf, vrfVnisOf } from './state.ts'
+import { downOf, evpnVnisOf, sessionsOf, vrfVnisOf } from './state.ts'
 
 test('a session sums its families and carries its BFD state', (t) => {
   const peer = {
@@ -56,4 +56,17 @@ test('IPv6 VTEPs and graceful restart of EVPN come with 10.6', (t) => {
   t.true(capabilities('10.6').ipv6Vtep)
   t.true(capabilities('10.7.1').evpnGracefulRestart)
   t.true(capabilities('11.0-dev').ipv6Vtep)
+})
+
+test('which sessions are down is the same text as long as the same ones are', (t) => {
+  const down = (...peers: string[]) =>
+    downOf({
+      default: {
+        ipv4Unicast: { totalPeers: 3, peers: Object.fromEntries(peers.map((peer) => [peer, { peerUptimeMsec: 1 }])) },
+      },
+      red: { ipv4Unicast: { failedPeersCount: 0, totalPeers: 1 } },
+    })
+  t.is(down('b', 'a'), down('a', 'b'))
+  t.is(new Set([down(), down('a'), down('b'), down('a', 'b')]).size, 4)
+  t.is(downOf({}), '')
 })

@@ -69,7 +69,12 @@ export class FakeController {
   port = 0
 
   /** `opened` is called for each stream; `mutual`: the agent has to present a certificate. */
-  static async start(pki: Pki, opened: (stream: FakeStream) => void, mutual = false): Promise<FakeController> {
+  static async start(
+    pki: Pki,
+    opened: (stream: FakeStream) => void,
+    mutual = false,
+    address = '127.0.0.1',
+  ): Promise<FakeController> {
     const fake = new FakeController()
     fake.#server.addService(
       { connect },
@@ -87,7 +92,7 @@ export class FakeController {
       [{ cert_chain: Buffer.from(pki.server.certificate), private_key: Buffer.from(pki.server.key) }],
       mutual,
     )
-    fake.#server.bindAsync('127.0.0.1:0', secure, (error, port) => (error ? reject(error) : resolve(port)))
+    fake.#server.bindAsync(`${address}:0`, secure, (error, port) => (error ? reject(error) : resolve(port)))
     fake.port = await promise
     return fake
   }
