@@ -148,20 +148,6 @@ export class Api {
     return this.#call({ verb: 'patch', method: 'PATCH', at, query, body, contentType, repeatable: true }, options)
   }
 
-  /** JSON patch (RFC 6902): all of it or nothing. Not repeated: what it tests may be true once only. */
-  jsonPatch<T extends object = KubeObject>(
-    at: Target,
-    operations: readonly object[],
-    { fieldManager, ...options }: CallOptions & { readonly fieldManager: string },
-  ): Promise<T> {
-    const contentType = 'application/json-patch+json'
-    const query = { fieldManager }
-    return this.#call(
-      { verb: 'patch', method: 'PATCH', at, query, body: operations, contentType, repeatable: false },
-      options,
-    )
-  }
-
   /** JSON merge patch (RFC 7386). */
   mergePatch<T extends object = KubeObject>(
     at: Target,

@@ -120,7 +120,7 @@ test('a clean stop gives the lease away: the next one leads with its next look',
   await clock.advance(1)
   await a.running
   t.true(first?.leads === true && first.lost.aborted)
-  t.is(server.lease?.spec.holderIdentity, '')
+  t.is(server.lease?.spec.holderIdentity, undefined)
   await clock.advance(2400)
   t.true(b.leads())
   t.is(server.lease?.spec.leaseTransitions, 1)
@@ -310,7 +310,7 @@ test('over HTTP: a lease is made, renewed with its version, and given back', asy
   t.is(lease?.metadata.annotations?.['nodeleaf.io/address'], '192.0.2.1:7443')
   stop.abort()
   await running
-  t.is(lease?.spec.holderIdentity, '')
+  t.is(lease?.spec.holderIdentity, undefined)
   t.is(lease?.metadata.annotations?.['nodeleaf.io/address'], undefined)
   t.is(server.received[0]?.path, '/apis/coordination.k8s.io/v1/namespaces/system/leases/lease')
   api.close()

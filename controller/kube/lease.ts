@@ -313,7 +313,9 @@ export class Election {
       const annotations = Object.fromEntries(
         Object.entries(lease.metadata.annotations ?? {}).filter(([key]) => key !== ADDRESS),
       )
-      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime(this.#now()) }
+      // Nobody holds it: the member is left out, as newer API servers refuse an empty name.
+      const { holderIdentity: _, ...rest } = lease.spec
+      const spec = { ...rest, leaseDurationSeconds: 1, renewTime: microTime(this.#now()) }
       await api.replace(this.#at(), { ...lease, metadata: { ...lease.metadata, annotations }, spec }, options)
     } catch (error) {
       log.warn('the lease could not be given back; the next leader waits until it runs out', { error })
