@@ -30,6 +30,16 @@ metadata: { name: ${name} }
 spec: { vni: ${vni} }
 `
 
+/** A state file, as far as it is looked at. */
+interface NodeFile {
+  readonly spec?: unknown
+  readonly status?: {
+    readonly conditions?: readonly Condition[]
+    readonly revision?: { readonly applied?: string }
+    readonly vnis?: readonly { readonly vni: number }[]
+  }
+}
+
 interface Stage {
   readonly config: string
   readonly state: string
@@ -42,7 +52,7 @@ interface Stage {
   agent(node: string, revision?: string): Promise<Agent>
   conditions(kind: string, name: string): readonly Condition[]
   condition(kind: string, name: string, type: string): Condition | undefined
-  nodeFile(name: string): any
+  nodeFile(name: string): NodeFile | undefined
 }
 
 class Agent implements Disposable {
@@ -91,9 +101,10 @@ function stage(t: ExecutionContext): Stage {
     await end()
     rmSync(directory, { recursive: true, force: true })
   })
-  const read = (path: string): any => (existsSync(path) ? parse(readFileSync(path, 'utf8')) : undefined)
+  const read = <T>(path: string): T | undefined =>
+    existsSync(path) ? (parse(readFileSync(path, 'utf8')) as T) : undefined
   const conditions = (kind: string, name: string): readonly Condition[] =>
-    read(join(state, 'resources', `${kind}-${name}.yaml`))?.status?.conditions ?? []
+    read<NodeFile>(join(state, 'resources', `${kind}-${name}.yaml`))?.status?.conditions ?? []
   const options = (flags: readonly string[] = []): ControllerOptions => {
     const args = ['--config-dir', config, '--state-dir', state, '--listen', '127.0.0.1:0', '--metrics', 'off']
     const command = parseCommand([...args, ...flags], { env: {}, hostName: 'test', inCluster: false })
@@ -157,7 +168,7 @@ test('an agent that comes gets a number and its plan, and the resource is Ready 
     () => it.nodeFile('node1')?.status?.revision?.applied === agent.simulated.revision,
     'the node says so too',
   )
-  t.deepEqual(it.nodeFile('node1').spec, {
+  t.deepEqual(it.nodeFile('node1')?.spec, {
     index: 0,
     addresses: { vteps: ['100.65.0.1'], routerID: '100.65.0.1', hostSessions: [] },
   })
@@ -245,9 +256,9 @@ test('details are asked for, and come into the file of the node', async (t) => {
     value: create(DetailSchema, { version: 1n, vnis: [{ vni: 110, type: 'L2', state: 'Up', vteps: 2 }] }),
   })
   await until(() => it.nodeFile('node1')?.status?.vnis?.[0]?.vni === 110, 'the node says what it has')
-  t.deepEqual(it.nodeFile('node1').status.vnis, [{ vni: 110, type: 'L2', state: 'Up', vteps: 2 }])
+  t.deepEqual(it.nodeFile('node1')?.status?.vnis, [{ vni: 110, type: 'L2', state: 'Up', vteps: 2 }])
   await until(() => it.nodeFile('node1')?.status?.conditions?.length === 2, 'its conditions are there too')
-  t.is(it.nodeFile('node1').status.vnis.length, 1)
+  t.is(it.nodeFile('node1')?.status?.vnis.length, 1)
 })
 
 test('what is away for longer than the grace is Unknown, and says since when', async (t) => {

@@ -17,12 +17,12 @@ import { Api } from './kube/api.ts'
 import { EventRecorder } from './kube/events.ts'
 import { clusterOfKubeconfig, clusterOfPod } from './kube/kubeconfig.ts'
 import { Election } from './kube/lease.ts'
-import { kubeObjects } from './kube-objects.ts'
 import { createKubeMetrics } from './metrics.ts'
 import type { ControllerOptions } from './options.ts'
 import { FileCertificates } from './tls/file-certificates.ts'
 import { ManagedCertificates } from './tls/managed-certificates.ts'
 import { clusterLifetimes } from './tls/rotation.ts'
+import { kubeObjects } from './tls/kube-objects.ts'
 import { SecretStore } from './tls/secret-store.ts'
 import { configMapTrust, webhookTrust } from './tls/trust.ts'
 
@@ -91,7 +91,9 @@ export async function openKubernetes(
         name: NAME,
         identity: name,
         address,
-        ...options,
+        leaseDurationMs: options.leaseDurationMs,
+        renewDeadlineMs: options.renewDeadlineMs,
+        retryPeriodMs: options.retryPeriodMs,
         log,
         onChange: (state) => {
           if (!state.leads) elsewhere = { ...state }

@@ -9,7 +9,6 @@ import type { Labels } from '../api/kinds/selector.ts'
 import { FabricPlanner } from '../api/plan/fabric-planner.ts'
 import type { NodeFacts } from '../api/plan/node-facts.ts'
 import type { PlanVersion } from '../api/plan/plan-version.ts'
-import { judgeFabric, judgeNode } from '../api/rules/judge.ts'
 import type { Snapshot } from '../api/snapshot/snapshot.ts'
 import type { Detail, Hello, Report } from '../api/wire/generated/distribution_pb.ts'
 import type { Log } from '../log/log.ts'
@@ -159,15 +158,14 @@ export class Leader implements PlanBook, AgentObserver {
     if (signal.aborted) return
     const { snapshot } = world
     const before = this.#planned
-    if (before?.snapshot !== snapshot || !sameFacts(before.facts, facts)) {
-      const changed = this.#planner.update(snapshot, facts)
-      this.#planned = { snapshot, facts }
-      this.#options.changed(before === undefined ? facts.map(({ name }) => name) : changed)
-      this.#options.metrics.plansChanged.inc(changed.length)
-    }
-    const versions = facts.flatMap(({ name }) => this.#planner.current(name) ?? [])
-    const planned = versions.map(({ node, revision, refused }) => ({ name: node, revision, refused }))
-    this.#status.planned(world, planned, judgeFabric(snapshot).refused)
+    const anew = before?.snapshot !== snapshot || !sameFacts(before.facts, facts)
+    const changed = anew ? this.#planner.update(snapshot, facts) : []
+    this.#planned = { snapshot, facts }
+    const told = before === undefined ? facts.map(({ name }) => name) : changed
+    this.#options.changed(told)
+    this.#options.metrics.plansChanged.inc(changed.length)
+    const versions = told.flatMap((name) => this.#planner.current(name) ?? [])
+    this.#status.planned(world, versions, this.#planner.refused)
     this.#routerNodes.keep(world, facts, (node) => this.#planner.current(node)?.refused ?? [])
   }
 
@@ -199,7 +197,8 @@ export class Leader implements PlanBook, AgentObserver {
   #allocate(world: World): Allocation {
     const { now, indexRestMs: restMs } = this.#options
     const routerNodes = world.routerNodes.map(({ name, resource: { spec } }) => ({ name, ...spec }))
-    const underlayOf = underlayFinder(world.snapshot)
+    const underlays = this.#planner.underlays(world.snapshot, world.nodes)
+    const underlayOf = (_labels: Labels, node: string): Underlay | undefined => underlays(node)
     return allocate(withoutMoved(this.#ledger, world), { nodes: world.nodes, routerNodes, underlayOf, restMs }, now())
   }
 
@@ -247,12 +246,6 @@ function withoutMoved(ledger: Ledger, { routerNodes }: World): Ledger {
   const taken = new Map([...ledger.values()].map(({ index, node }) => [index, node]))
   const free = new Set(moved.filter(({ resource }) => !taken.has(resource.spec.index)).map(({ name }) => name))
   return free.size === 0 ? ledger : ledgerOf([...ledger.values()].filter((entry: LedgerEntry) => !free.has(entry.node)))
-}
-
-/** The Underlay that stands on a node with these labels. */
-function underlayFinder(snapshot: Snapshot): (labels: Labels) => Underlay | undefined {
-  const underlays = judgeFabric(snapshot).accepted.filter(({ kind }) => kind === 'Underlay')
-  return (labels) => judgeNode(underlays, { name: '', labels }).accepted.find((each) => each.kind === 'Underlay')
 }
 
 function sameFacts(a: readonly NodeFacts[], b: readonly NodeFacts[]): boolean {

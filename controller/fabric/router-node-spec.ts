@@ -3,7 +3,7 @@ import type { RouterNode } from '../../api/kinds/router-node.ts'
 import type { Snapshot } from '../../api/snapshot/snapshot.ts'
 import { selects, type LabelSelector } from '../../api/kinds/selector.ts'
 import type { NodeFacts } from '../../api/plan/node-facts.ts'
-import { sessionHostAddress } from '../../api/plan/numbers.ts'
+import { hostAddressWriter, type HostAddressWriter } from '../../api/plan/host-address-writer.ts'
 import { digestOf } from './digest.ts'
 import type { RouterNodeSpec } from './fabric-store.ts'
 import { keyOf } from './world.ts'
@@ -13,7 +13,7 @@ export interface HostNetwork {
   readonly key: string
   readonly vrf?: string
   readonly selector: LabelSelector | undefined
-  readonly cidrs: readonly string[]
+  readonly writer: HostAddressWriter
 }
 
 export interface HostNetworks {
@@ -29,17 +29,18 @@ export function hostNetworks({ resources }: Snapshot): HostNetworks {
   const all = resources.flatMap((resource): HostNetwork[] => {
     if ((resource.kind !== 'L3VNI' && resource.kind !== 'L3Passthrough') || resource.spec.hostSession === undefined)
       return []
-    const { ipv4, ipv6 } = resource.spec.hostSession.localCIDR
     return [
       {
         key: keyOf({ kind: resource.kind, name: resource.metadata.name }),
         ...(resource.kind === 'L3VNI' ? { vrf: resource.spec.vrf } : {}),
         selector: resource.spec.nodeSelector,
-        cidrs: [ipv4, ipv6].filter((each) => each !== undefined),
+        writer: hostAddressWriter(resource.spec.hostSession),
       },
     ]
   })
-  return { all, digest: digestOf(all) }
+  // The first address of a network tells it from all others.
+  const said = all.map(({ key, vrf, selector, writer }) => [key, vrf, selector, writer.addresses(0), writer.lastIndex])
+  return { all, digest: digestOf(said) }
 }
 
 /** `refused`: what is not in the node's plan, by `Kind/name`. */
@@ -50,9 +51,9 @@ export function routerNodeSpec(
 ): RouterNodeSpec {
   const hostSessions = networks.all
     .filter(({ key, selector }) => !refused.has(key) && selects(selector, labels))
-    .flatMap(({ vrf, cidrs }) => {
-      const addresses = cidrs.flatMap((cidr) => hostAddress(cidr, index) ?? [])
-      return addresses.length === 0 ? [] : [{ ...(vrf === undefined ? {} : { vrf }), addresses }]
+    .flatMap(({ vrf, writer }) => {
+      const addresses = writer.addresses(index)
+      return addresses === undefined ? [] : [{ ...(vrf === undefined ? {} : { vrf }), addresses }]
     })
     .sort((a, b) => ((a.vrf ?? '') < (b.vrf ?? '') ? -1 : 1))
     .slice(0, MOST_SESSIONS)
@@ -73,9 +74,4 @@ export function routerNodeOf(
 export function sameNumbers({ spec }: RouterNode, index: number, vteps: readonly string[], routerID?: string): boolean {
   const { addresses } = spec
   return spec.index === index && addresses?.vteps?.join() === vteps.join() && addresses.routerID === routerID
-}
-
-function hostAddress(cidr: string, index: number): string | undefined {
-  const address = sessionHostAddress(cidr, index)
-  return address === undefined ? undefined : `${address}/${cidr.slice(cidr.indexOf('/') + 1)}`
 }

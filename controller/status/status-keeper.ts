@@ -2,6 +2,7 @@
  * Keeps what `kubectl get` says true: takes in what is planned and what agents say, works out what changed, and has it
  * written at a rate that the API server can bear. One for each time that this replica leads.
  */
+import type { PlanVersion } from '../../api/plan/plan-version.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import type { Detail, Hello, Report } from '../../api/wire/generated/distribution_pb.ts'
 import type { Log } from '../../log/log.ts'
@@ -26,13 +27,6 @@ import { tally, type Clock, type CountedNode } from './tally.ts'
 import { nodeTransitions, resourceTransitions } from './transitions.ts'
 import { violationsByObject } from './violations.ts'
 import { WriteQueue } from './write-queue.ts'
-
-/** A node's plan after a round of planning. */
-export interface PlannedNode {
-  readonly name: string
-  readonly revision: string
-  readonly refused: readonly Violation[]
-}
 
 export interface StatusKeeperOptions {
   readonly store: FabricStore
@@ -100,12 +94,12 @@ export class StatusKeeper implements AgentObserver {
   }
 
   /** A round of planning is over: what it was over, what came out for the nodes that it changed, and what it refuses anywhere. */
-  planned(world: World, changed: readonly PlannedNode[], fabricRefused: readonly Violation[]): void {
+  planned(world: World, changed: readonly PlanVersion[], fabricRefused: readonly Violation[]): void {
     if (this.#world === undefined) this.#expect(world)
     const epoch = this.#epochs.advance(world.declared, world.nodes)
     this.#epochs.refusedBefore(this.#fabricRefused, fabricRefused)
     this.#fabricRefused = fabricRefused
-    for (const { name, revision, refused } of changed) {
+    for (const { node: name, revision, refused } of changed) {
       this.#epochs.refusedBefore(this.#fleet.of(name, this.#options.now()).refused, refused)
       this.#fleet.planned(name, revision, refused, epoch, this.#options.now())
       this.#touch(name)
