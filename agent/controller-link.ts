@@ -81,6 +81,7 @@ export class ControllerLink {
         versions: facts().versions,
         planVersions: [PLAN_VERSION],
         revision: source.controllerPlan?.revision ?? '',
+        refusedDigest: source.controllerPlan?.refusedDigest ?? '',
       }),
       update: (update) => this.#update(update),
       welcome: (sender) => {

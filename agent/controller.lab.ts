@@ -108,6 +108,9 @@ test.serial(
   async (t) => {
     await give(planned(UNDERLAY, WEB))
     const { revision } = await agent.settled()
+    await eventually('duplicate address detection is over', () =>
+      [agent.host, agent.router].every((namespace) => sh(`ip -n ${namespace} -6 addr show tentative`).trim() === ''),
+    )
     const [host, router] = [await stateOf(agent.host), await stateOf(agent.router)]
     await agent.stop('SIGKILL')
     fake.stop()

@@ -32,7 +32,7 @@ const red = object('L3VNI', 'red', { vni: 100, vrf: 'red' })
 
 function fromController(objects: readonly AnyResource[], index = 0, node = 'host'): ControllerPlan {
   const made = plan(snapshotOf(objects), { name: node, index, labels: {} })
-  return controllerPlan(node, piecesOf(made.plan), made.refused)
+  return controllerPlan(node, piecesOf(made.plan))
 }
 
 function setup(options: Partial<PlanSourceOptions> = {}) {

@@ -344,3 +344,13 @@ test('addresses are not asked of DNS', async (t) => {
   t.deepEqual(await addressesOf({ host: 'fd00::1', port: 1 }), [{ host: 'fd00::1', port: 1 }])
   t.true((await addressesOf({ host: 'localhost', port: 1 })).length > 0)
 })
+
+test('an agent whose token has expired after it was welcome is not refused: it comes back with the next one', async (t) => {
+  const fake = await start(t, welcoming)
+  const { source, lines } = agent(t, fake.port)
+  await connected(source)
+  fake.streams[0]?.fail(status.UNAUTHENTICATED, 'the token has expired')
+  await until('a second stream', () => fake.streams[1])
+  await connected(source)
+  t.is(lines.filter((line) => line.includes('refuses')).length, 0)
+})

@@ -39,7 +39,7 @@ const REDIRECTS = 3
 /** A stream that lived this long is no failed attempt. */
 const LIVED_MS = 10_000
 /** A restarted controller asks the API server about a thousand tokens before it welcomes the last. */
-const LIMITS = { connectMs: 10_000, welcomeMs: 30_000 }
+const LIMITS = { connectMs: 10_000, welcomeMs: 60_000 }
 
 const REFUSALS: Readonly<Record<number, NonNullable<Connection['reason']>>> = {
   [status.UNAUTHENTICATED]: 'Unauthenticated',
@@ -115,7 +115,7 @@ export class ControllerSource {
     try {
       return await this.#effects.addressesOf(target)
     } catch (error) {
-      this.#lost({ code: status.UNAVAILABLE, why: messageOf(error) }, target)
+      this.#lost({ code: status.UNAVAILABLE, why: messageOf(error) }, target, false)
       return []
     }
   }
@@ -138,12 +138,13 @@ export class ControllerSource {
       if (!(error instanceof DialError)) log.error('the conversation with the controller failed', { error })
       end = { code: status.UNAVAILABLE, why: messageOf(error) }
     }
-    this.#lost(end, target)
+    this.#lost(end, target, welcomedAt !== undefined)
     return { end, ...(welcomedAt === undefined ? {} : { welcomedAt }) }
   }
 
-  #lost(end: StreamEnd, target: Target): void {
-    const reason = REFUSALS[end.code]
+  /** Who was welcome is not refused: its token has expired, and it comes again with the next one. */
+  #lost(end: StreamEnd, target: Target, wasWelcome: boolean): void {
+    const reason = wasWelcome ? undefined : REFUSALS[end.code]
     const next = { state: reason === undefined ? ('away' as const) : ('refused' as const), lastError: end.why }
     this.#became({ ...next, ...(reason === undefined ? {} : { reason }) })
     const said = `${targetText(target)} ${end.why}`

@@ -24,6 +24,8 @@ export interface StoredControllerPlan {
   /** JSON by key of the piece. */
   readonly pieces: Readonly<Record<string, string>>
   readonly refused: readonly Violation[]
+  /** The controller's name for what is refused. */
+  readonly refusedDigest: string
 }
 
 /** Fields were added over time, none was removed: every agent reads what an older or a newer one has written. */

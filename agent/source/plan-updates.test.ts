@@ -96,9 +96,13 @@ test('what is refused is told, and kept until it is told anew', (t) => {
   }
   const all = update(undefined, first)
   all.refused = Buffer.from(JSON.stringify([violation]))
+  all.refusedDigest = 'digest'
   const taken = whole(new PlanUpdates(NODE).receive(all, undefined))
   t.is(taken.refused[0]?.object.name, 'x')
-  t.is(whole(new PlanUpdates(NODE).receive(update(first, first), taken)).refused.length, 1)
+  t.is(taken.refusedDigest, 'digest')
+  t.like(whole(new PlanUpdates(NODE).receive(update(first, first), taken)), { refusedDigest: 'digest' })
+  const none = create(PlanUpdateSchema, { base: taken.revision, revision: taken.revision, refused: Buffer.from('[]') })
+  t.like(whole(new PlanUpdates(NODE).receive(none, taken)), { refused: [], refusedDigest: '', plan: first })
 })
 
 const bad = (change: (all: PlanUpdate) => void): PlanUpdate => {

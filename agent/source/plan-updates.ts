@@ -20,7 +20,12 @@ export interface ControllerPlan {
   readonly plan: NodePlan
   /** Objects that are not in the plan, and why. */
   readonly refused: readonly Violation[]
+  /** The controller's name for that list: what it has said once it does not say again. */
+  readonly refusedDigest: string
 }
+
+/** What the plan leaves out, and the controller's name for it. */
+export type Left = Pick<ControllerPlan, 'refused' | 'refusedDigest'>
 
 export type Taken =
   /** More messages of the same update are to come. */
@@ -36,7 +41,7 @@ interface Pending {
   readonly revision: string
   readonly set: Piece[]
   readonly remove: string[]
-  refused: Uint8Array | undefined
+  left: { readonly json: Uint8Array; readonly digest: string } | undefined
   bytes: number
 }
 
@@ -52,18 +57,18 @@ export class PlanUpdates {
   /** What the update makes of `have`. */
   receive(update: PlanUpdate, have: ControllerPlan | undefined): Taken {
     const { base, revision, more } = update
-    const pending = (this.#pending ??= { base, revision, set: [], remove: [], refused: undefined, bytes: 0 })
+    const pending = (this.#pending ??= { base, revision, set: [], remove: [], left: undefined, bytes: 0 })
     if (pending.base !== base || pending.revision !== revision) {
       this.#pending = undefined
-      return refused(`an update to ${revision} began before the one to ${pending.revision} was whole`)
+      return refusal(`an update to ${revision} began before the one to ${pending.revision} was whole`)
     }
     pending.set.push(...update.set.map(({ key, json }) => ({ key, json })))
     pending.remove.push(...update.remove)
-    pending.refused = update.refused ?? pending.refused
+    if (update.refused !== undefined) pending.left = { json: update.refused, digest: update.refusedDigest }
     pending.bytes += update.set.reduce((sum, { json }) => sum + json.length, 0)
     if (pending.bytes > LARGEST_BYTES) {
       this.#pending = undefined
-      return refused(`the update to ${revision} has more than ${LARGEST_BYTES} bytes`)
+      return refusal(`the update to ${revision} has more than ${LARGEST_BYTES} bytes`)
     }
     if (more) return { type: 'more' }
     this.#pending = undefined
@@ -72,31 +77,35 @@ export class PlanUpdates {
 
   #whole(update: Pending, have: ControllerPlan | undefined): Taken {
     if (update.base !== '' && update.base !== have?.revision)
-      return refused(`the update is for plan ${update.base}, this node has ${have?.revision ?? 'none'}`)
+      return refusal(`the update is for plan ${update.base}, this node has ${have?.revision ?? 'none'}`)
     const before = update.base === '' ? [] : (have?.pieces ?? [])
     try {
       const pieces = changed(before, update)
-      const left = update.refused === undefined ? (have?.refused ?? []) : violationsOf(update.refused)
-      const plan = controllerPlan(this.#node, pieces, left)
+      const plan = controllerPlan(this.#node, pieces, update.left ? leftOf(update.left) : (have ?? NOTHING_LEFT))
       if (plan.revision === update.revision) return { type: 'plan', plan }
-      return refused(`the pieces are plan ${plan.revision} of node ${this.#node}, not ${update.revision}`)
+      return refusal(`the pieces are plan ${plan.revision} of node ${this.#node}, not ${update.revision}`)
     } catch (error) {
-      return refused(messageOf(error))
+      return refusal(messageOf(error))
     }
   }
 }
 
 /** @throws PieceError when a piece makes no sense to this version */
-export function controllerPlan(node: string, pieces: readonly Piece[], left: readonly Violation[]): ControllerPlan {
+export function controllerPlan(
+  node: string,
+  pieces: readonly Piece[],
+  { refused, refusedDigest }: Left = NOTHING_LEFT,
+): ControllerPlan {
   const plan = checkedPlan(planOf(node, pieces), pieces)
-  return { revision: revisionOfPieces(node, pieces), pieces, plan, refused: left }
+  return { revision: revisionOfPieces(node, pieces), pieces, plan, refused, refusedDigest }
 }
 
-export function storedPlan({ revision, pieces, refused: left }: ControllerPlan): StoredControllerPlan {
+export function storedPlan({ revision, pieces, refused, refusedDigest }: ControllerPlan): StoredControllerPlan {
   return {
     revision,
     pieces: Object.fromEntries(pieces.map(({ key, json }) => [key, Buffer.from(json).toString()])),
-    refused: left,
+    refused,
+    refusedDigest,
   }
 }
 
@@ -104,17 +113,19 @@ export function storedPlan({ revision, pieces, refused: left }: ControllerPlan):
 export function restoredPlan(node: string, stored: StoredControllerPlan): ControllerPlan | undefined {
   try {
     const pieces = Object.entries(stored.pieces).map(([key, text]) => ({ key, json: Buffer.from(text) }))
-    const plan = controllerPlan(node, pieces, stored.refused)
+    const plan = controllerPlan(node, pieces, stored)
     return plan.revision === stored.revision ? plan : undefined
   } catch {
     return undefined
   }
 }
 
-function violationsOf(json: Uint8Array): readonly Violation[] {
+const NOTHING_LEFT: Left = { refused: [], refusedDigest: '' }
+
+function leftOf({ json, digest }: { readonly json: Uint8Array; readonly digest: string }): Left {
   const value: unknown = JSON.parse(Buffer.from(json).toString())
   if (!Array.isArray(value)) throw new Error('the list of refused objects is no list')
-  return value as readonly Violation[]
+  return { refused: value as readonly Violation[], refusedDigest: digest }
 }
 
-const refused = (error: string): Taken => ({ type: 'refused', error })
+const refusal = (error: string): Taken => ({ type: 'refused', error })
