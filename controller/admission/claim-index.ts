@@ -5,25 +5,14 @@
  * It only says who might be in each other's way. Which of them stands is for the rules to judge, over those few.
  */
 import type { AnyResource } from '../../api/kinds/kinds.ts'
-import { linkNames } from '../../api/rules/link-names.ts'
-import { oneL3vniPerVrf } from '../../api/rules/one-l3vni-per-vrf.ts'
-import { onePassthrough } from '../../api/rules/one-passthrough.ts'
-import { oneSegmentPerBridge } from '../../api/rules/one-segment-per-bridge.ts'
-import { oneUnderlay } from '../../api/rules/one-underlay.ts'
+import { fabricRules, nodeRules } from '../../api/rules/judge.ts'
 import type { Rule } from '../../api/rules/rule.ts'
-import { sessionSubnets } from '../../api/rules/session-subnets.ts'
-import { uniqueRd } from '../../api/rules/unique-rd.ts'
-import { uniqueVni } from '../../api/rules/unique-vni.ts'
-import { vrfSubnets } from '../../api/rules/vrf-subnets.ts'
 import type { Declared } from './admission-world.ts'
 
 /** `node`: only where both are used on one node. */
 const RULES: readonly { readonly rule: Rule; readonly scope: 'fabric' | 'node' }[] = [
-  ...[uniqueVni, oneL3vniPerVrf, uniqueRd, vrfSubnets].map((rule) => ({ rule, scope: 'fabric' as const })),
-  ...[oneUnderlay, onePassthrough, sessionSubnets, linkNames, oneSegmentPerBridge].map((rule) => ({
-    rule,
-    scope: 'node' as const,
-  })),
+  ...fabricRules.map((rule) => ({ rule, scope: 'fabric' as const })),
+  ...nodeRules.map((rule) => ({ rule, scope: 'node' as const })),
 ]
 
 export interface Neighbor {

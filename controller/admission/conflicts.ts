@@ -2,7 +2,7 @@
  * Conflicts that a change brings: what the rules say of the candidate and those it might be in the way of, less what they
  * said before. What was in conflict already may be edited, also to get out of it, as long as nothing new comes of it.
  */
-import { canMeet } from '../../api/kinds/selector.ts'
+import { canMeet, selects } from '../../api/kinds/selector.ts'
 import { judgeAnywhere, judgeFabric, judgeNode } from '../../api/rules/judge.ts'
 import { nameOf, type Violation } from '../../api/rules/violation.ts'
 import { snapshotOf } from '../../api/snapshot/snapshot.ts'
@@ -43,9 +43,8 @@ type Meets = (a: Declared, b: Declared) => boolean
 function meets(nodes: readonly AdmissionNode[]): Meets {
   return (a, b) => {
     if (nodes.length === 0) return canMeet(a.spec.nodeSelector, b.spec.nodeSelector)
-    const [one, other] = [selected(nodes, a.spec.nodeSelector), selected(nodes, b.spec.nodeSelector)]
-    const [few, many] = one.size <= other.size ? [one, other] : [other, one]
-    return [...few].some((each) => many.has(each))
+    const { nodeSelector } = b.spec
+    return [...selected(nodes, a.spec.nodeSelector)].some(({ labels }) => selects(nodeSelector, labels))
   }
 }
 
@@ -65,6 +64,7 @@ function connected(
   for (let each = open.pop(); each && found.size < MOST_INVOLVED; each = open.pop())
     for (const neighbor of index.neighbors(each)) {
       const { resource } = neighbor
+      if (found.size >= MOST_INVOLVED) break
       if (found.has(resource) || keyOf(resource) === own || !inTheWay(each, neighbor, meeting)) continue
       found.add(resource)
       open.push(resource)
@@ -120,7 +120,8 @@ function possible(
 ): readonly Violation[] {
   if (nodes.length === 0) return []
   for (const { resource, scope } of index.neighbors(candidate)) {
-    if (scope === 'fabric' || meeting(candidate, resource)) continue
+    if (scope === 'fabric' || !canMeet(candidate.spec.nodeSelector, resource.spec.nodeSelector)) continue
+    if (meeting(candidate, resource)) continue
     const { accepted } = judgeFabric(snapshotOf([resource, youngest(candidate)]))
     const [first] = judgeAnywhere(accepted).refused
     if (first) return [first]

@@ -30,10 +30,12 @@ export function nodeFindings(
   if (old && isDeepStrictEqual(numbersOf(old), numbersOf(candidate))) return nothing
   const before = new Set(old ? findings(old, world, index).map(keyOf) : [])
   const brought = findings(candidate, world, index).filter((each) => !before.has(keyOf(each)))
+  // A node that comes anew with numbers from elsewhere keeps them; that is no shrinking.
   const had = new Set(old ? [...selected(world.nodes, old.spec.nodeSelector)].map(({ name }) => name) : [])
-  const shrunk = (each: Violation): boolean => each.reason !== 'PoolInUse' || had.has(each.node ?? '')
+  const held = ({ reason, node }: Violation): boolean =>
+    reason === 'SubnetOverlap' || reason === 'AddressConflict' || (reason === 'PoolInUse' && had.has(node ?? ''))
   return {
-    brought: onePerReason(brought.filter((each) => each.reason !== 'PoolExhausted' && shrunk(each))),
+    brought: onePerReason(brought.filter(held)),
     exhausted: brought.filter((each) => each.reason === 'PoolExhausted'),
   }
 }

@@ -2,9 +2,13 @@ import { Agent, request as httpsRequest } from 'node:https'
 import test, { type ExecutionContext } from 'ava'
 import { Registry } from 'prom-client'
 import { createLog } from '../../log/log.ts'
-import { createAuthority, issueServing } from '../tls/authority.ts'
+import { createAuthority, issueServing, signed } from '../tls/authority.ts'
 import type { Certificates, ServingCertificate } from '../tls/certificates.ts'
 import { Changes } from '../tls/changes.ts'
+import { FakeObjects } from '../tls/fake-objects.ts'
+import { ManagedCertificates } from '../tls/managed-certificates.ts'
+import { clusterLifetimes } from '../tls/rotation.ts'
+import { SecretStore } from '../tls/secret-store.ts'
 import type { AdmissionWorld } from './admission-world.ts'
 import { l2vni, reviewOf, underlay, world, type Raw } from './fixture.ts'
 import { createAdmissionMetrics } from './metrics.ts'
@@ -46,8 +50,9 @@ async function rotating(): Promise<Certificates & { turn(next?: ServingCertifica
   }
 }
 
-async function opened(t: ExecutionContext, here: AdmissionWorld | undefined) {
-  const certificates = await rotating()
+async function opened<C extends Certificates>(t: ExecutionContext, here: AdmissionWorld | undefined, certificates: C) {
+  // What was published when the load began.
+  const ca = certificates.trusted
   const registry = new Registry()
   const lines: string[] = []
   const webhook = await Webhook.open({
@@ -73,7 +78,7 @@ async function opened(t: ExecutionContext, here: AdmissionWorld | undefined) {
           host: '127.0.0.1',
           port: webhook.port,
           servername: names.dns[0],
-          ca: certificates.trusted,
+          ca,
           method: 'POST',
           path: '/validate?timeout=5s',
           headers: { 'content-type': 'application/json' },
@@ -99,7 +104,7 @@ async function opened(t: ExecutionContext, here: AdmissionWorld | undefined) {
 }
 
 test('a request is answered with its uid, a denial with a message, a warning with its text', async (t) => {
-  const { ask, registry } = await opened(t, world([underlay('ul'), l2vni('a', 1)]))
+  const { ask, registry } = await opened(t, world([underlay('ul'), l2vni('a', 1)]), await rotating())
   t.deepEqual(await ask('CREATE', l2vni('b', 2)), {
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
@@ -119,7 +124,7 @@ test('a request is answered with its uid, a denial with a message, a warning wit
 })
 
 test('before everything was read: 503 to what needs it, and deletion is never in the way', async (t) => {
-  const { call, ask, registry } = await opened(t, undefined)
+  const { call, ask, registry } = await opened(t, undefined, await rotating())
   const answer = await call(JSON.stringify(reviewOf('CREATE', l2vni('b', 2))))
   t.is(answer.status, 503)
   t.true((await ask('DELETE', underlay('ul'))).response.allowed)
@@ -150,7 +155,7 @@ const bad: Readonly<Record<string, { body?: string | Buffer; options?: object; s
 }
 for (const [name, { body = good, options = {}, status, says }] of Object.entries(bad))
   test(`${name} is answered with ${status}`, async (t) => {
-    const { call, ask } = await opened(t, world([underlay('ul')]))
+    const { call, ask } = await opened(t, world([underlay('ul')]), await rotating())
     const answer = await call(body, options)
     t.is(answer.status, status)
     t.regex(answer.body, says)
@@ -158,7 +163,7 @@ for (const [name, { body = good, options = {}, status, says }] of Object.entries
   })
 
 test('a body without end is not kept in memory', async (t) => {
-  const { call, ask } = await opened(t, world([underlay('ul')]))
+  const { call, ask } = await opened(t, world([underlay('ul')]), await rotating())
   const answer = await call(Buffer.alloc(9 * 1024 * 1024, 32)).catch((error: NodeJS.ErrnoException) => error)
   // The server answers without reading on, and the client may notice that first.
   if ('status' in answer) t.is(answer.status, 413)
@@ -167,7 +172,7 @@ test('a body without end is not kept in memory', async (t) => {
 })
 
 test('odd objects are denied or allowed, never an error', async (t) => {
-  const { call } = await opened(t, world([underlay('ul')]))
+  const { call } = await opened(t, world([underlay('ul')]), await rotating())
   const odd = ['null', '1', '"x"', '[]', '{}', '{"vni":null}', '{"vni":1e99}', '{"vni":1,"nodeSelector":[]}']
   for (const spec of odd) {
     const review = good.replace(/"spec":\{[^}]*\}/, `"spec":${spec}`)
@@ -178,7 +183,7 @@ test('odd objects are denied or allowed, never an error', async (t) => {
 })
 
 test('certificates change under load: no handshake fails, no connection is cut', async (t) => {
-  const { certificates, call, kept } = await opened(t, world([underlay('ul')]))
+  const { certificates, call, kept } = await opened(t, world([underlay('ul')]), await rotating())
   const serials = new Set<string>()
   const done = new AbortController()
   let answers = 0
@@ -211,8 +216,42 @@ test('certificates change under load: no handshake fails, no connection is cut',
   t.true(answers >= 20)
 })
 
+test('the CA changes under load: who trusted what was published before loses nothing', async (t) => {
+  let day = -300
+  const objects = new FakeObjects()
+  const options = {
+    store: new SecretStore(objects, 'nodeleaf-system'),
+    publishers: [],
+    lifetimes: clusterLifetimes,
+    ...names,
+    log: createLog({ level: 'error', format: 'kv', write: () => {}, now: () => new Date(0) }),
+    now: () => Date.now() + day * DAY,
+  }
+  const { signal } = new AbortController()
+  const certificates = await ManagedCertificates.create(options, signal)
+  for (day of [-55, -29]) await certificates.pass(signal)
+  const authorities = certificates.trusted.match(/-----BEGIN[^]+?-----END CERTIFICATE-----\n/g) ?? []
+  const signer = (): number => authorities.findIndex((cert) => signed({ cert }, certificates.serving.cert))
+  t.is(authorities.length, 2)
+  t.is(signer(), 0)
+  const { call } = await opened(t, world([underlay('ul')]), certificates)
+  const serials = new Set<string>()
+  const done = new AbortController()
+  const dialing = async (): Promise<void> => {
+    while (!done.signal.aborted) serials.add((await call(good)).serial)
+  }
+  const load = [dialing(), dialing()]
+  while (serials.size < 1) await new Promise((resolve) => setTimeout(resolve, 2))
+  day = -1
+  await certificates.pass(signal)
+  t.is(signer(), 1)
+  while (serials.size < 2) await new Promise((resolve) => setTimeout(resolve, 2))
+  done.abort()
+  await t.notThrowsAsync(Promise.all(load))
+})
+
 test('a certificate that is of no use leaves the old one, and the log says so', async (t) => {
-  const { certificates, ask, lines } = await opened(t, world([underlay('ul')]))
+  const { certificates, ask, lines } = await opened(t, world([underlay('ul')]), await rotating())
   await certificates.turn({ cert: 'none', key: 'SECRETSECRET' })
   t.true((await ask('CREATE', l2vni('b', 2))).response.allowed)
   t.regex(lines.join(), /serves with the old certificate/)
@@ -220,7 +259,7 @@ test('a certificate that is of no use leaves the old one, and the log says so', 
 })
 
 test('a port in use is an error that names the flag', async (t) => {
-  const { webhook, certificates } = await opened(t, undefined)
+  const { webhook, certificates } = await opened(t, undefined, await rotating())
   const metrics = createAdmissionMetrics(new Registry())
   const log = createLog({ level: 'info', format: 'kv', write: () => {}, now: () => new Date(0) })
   const again = { host: '127.0.0.1', port: webhook.port, certificates, world: () => undefined, metrics, log }
