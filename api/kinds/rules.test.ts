@@ -5,7 +5,7 @@ import type { CelRule } from './cel.ts'
 import { jsonSchemaOf, type JsonSchema } from './json-schema.ts'
 import { kindNamed, kinds } from './kinds.ts'
 import { holds } from './rules.ts'
-import { bad, base, good } from './rules-examples.ts'
+import { bad, base, deeper, good } from './rules-examples.ts'
 
 /** The fields that are complained about. */
 function complaints(name: string, change: Record<string, unknown>, objectName = 'x'): readonly string[] {
@@ -20,7 +20,7 @@ function complaints(name: string, change: Record<string, unknown>, objectName = 
 for (const [name, change] of good)
   test(`${name} with ${JSON.stringify(change)} is good`, (t) => t.deepEqual(complaints(name, change), []))
 
-for (const [name, change, ...fields] of bad)
+for (const [name, change, ...fields] of [...bad, ...deeper])
   test(`${name} with ${JSON.stringify(change)} is bad in ${fields.join()}`, (t) =>
     t.deepEqual(complaints(name, change), fields))
 

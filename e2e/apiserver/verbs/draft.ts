@@ -64,8 +64,10 @@ export function check(resource: Resource, object: KubeObject, before: KubeObject
 }
 
 function customProblems({ schema }: Resource, object: KubeObject, before: KubeObject | undefined): FieldProblem[] {
-  const touched = (each: FieldProblem): boolean =>
-    !before || !isDeepStrictEqual(at(object, each.path), at(before, each.path))
+  const touched = (each: FieldProblem): boolean => {
+    const path = each.reason === 'FieldValueRequired' ? each.path.slice(0, -1) : each.path
+    return !before || !isDeepStrictEqual(at(object, path), at(before, path))
+  }
   const schemaProblems = validate(schema, object).filter(touched)
   const blocking = ['FieldValueRequired', 'FieldValueTypeInvalid', 'FieldValueTooLong', 'FieldValueTooMany']
   if (schemaProblems.some(({ reason }) => blocking.includes(reason)))
