@@ -1,5 +1,5 @@
 /**
- * What planning costs: thousands of nodes and VNIs, one change after the other. Usage: node bench/planner.ts [NODES] [VNIS]
+ * What planning costs: thousands of nodes and VNIs, one change after the other. Usage: node bench/planner.ts [NODES] [VNIS] [RACKS]
  *
  * Baseline: `plan()` for one node, times the nodes: what planning everything anew would cost.
  */
@@ -11,8 +11,7 @@ import { plan } from '../api/plan/plan.ts'
 import type { PlanVersion } from '../api/plan/plan-version.ts'
 import { snapshotOf, type Snapshot } from '../api/snapshot/snapshot.ts'
 
-const [nodeCount = 5000, vniCount = 2000] = process.argv.slice(2).map(Number)
-const RACKS = 40
+const [nodeCount = 5000, vniCount = 2000, rackCount = 40] = process.argv.slice(2).map(Number)
 
 function object(kind: string, name: string, spec: unknown): AnyResource {
   const declared = kindNamed(kind)
@@ -37,19 +36,19 @@ function vni(i: number, more = {}): AnyResource {
 const inRack = (rack: number) => ({ nodeSelector: { matchLabels: { rack: String(rack) } } })
 
 /** An Underlay for each rack, with its own pair of neighbours. */
-const underlays = Array.from({ length: RACKS }, (_, rack) =>
+const underlays = Array.from({ length: rackCount }, (_, rack) =>
   object('Underlay', `rack-${rack}`, {
     asn: 64514,
     interfaces: [{ name: 'eth1' }, { name: 'eth2' }],
     vtep: { cidrs: ['100.127.0.0/16'] },
-    neighbors: [1, 2].map((host) => ({ address: `192.168.${rack}.${host}`, type: 'External' })),
+    neighbors: [1, 2].map((host) => ({ address: `172.${16 + (rack >> 8)}.${rack & 255}.${host}`, type: 'External' })),
     ...inRack(rack),
   }),
 )
 const facts: readonly NodeFacts[] = Array.from({ length: nodeCount }, (_, index) => ({
   name: `node-${index}.example.com`,
   index,
-  labels: { 'kubernetes.io/hostname': `node-${index}`, rack: String(index % RACKS), zone: String(index % 3) },
+  labels: { 'kubernetes.io/hostname': `node-${index}`, rack: String(index % rackCount), zone: String(index % 3) },
 }))
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
@@ -61,9 +60,13 @@ function memory(): { heap: number; rss: number } {
 
 function timed<T>(what: string, work: () => T): T {
   const start = performance.now()
+  const cpu = process.cpuUsage()
   const result = work()
+  const { user, system } = process.cpuUsage(cpu)
   const count = Array.isArray(result) ? `, ${result.length} nodes` : ''
-  console.log(`${what}: ${(performance.now() - start).toFixed(1)} ms${count}`)
+  console.log(
+    `${what}: ${(performance.now() - start).toFixed(1)} ms, CPU ${((user + system) / 1000).toFixed(1)} ms${count}`,
+  )
   return result
 }
 
@@ -90,7 +93,7 @@ function change(what: string, next: readonly AnyResource[], nodes = facts): void
   console.log(`${what}: ${pieces} pieces`)
 }
 
-console.log(`${nodeCount} nodes, ${vniCount} VNIs, ${RACKS} racks`)
+console.log(`${nodeCount} nodes, ${vniCount} VNIs, ${rackCount} racks`)
 const before = memory()
 console.log(`objects alone: RSS ${megabytes(before.rss)}`)
 timed('underlays', () => planner.underlays(snapshot, facts))

@@ -26,31 +26,36 @@ export class Contest {
 
   add(resource: AnyResource): void {
     const { takes, needs } = this.#claims(resource)
-    this.#meet(resource, takes, needs, 1)
-    for (const key of takes) hold(this.#takers, key, resource)
-    for (const key of needs) hold(this.#needers, key, resource)
+    for (const key of takes) this.#hold(this.#takers, this.#needers, key, resource)
+    for (const key of needs) this.#hold(this.#needers, this.#takers, key, resource)
   }
 
   /** An object that was added before. */
   remove(resource: AnyResource): void {
     const { takes, needs } = this.#claims(resource)
-    for (const key of takes) release(this.#takers, key, resource)
-    for (const key of needs) release(this.#needers, key, resource)
-    this.#meet(resource, takes, needs, -1)
-    this.#contests.delete(resource)
+    for (const key of needs) this.#release(this.#needers, this.#takers, key, resource)
+    for (const key of takes) this.#release(this.#takers, this.#needers, key, resource)
   }
 
-  #meet(resource: AnyResource, takes: ReadonlySet<number>, needs: ReadonlySet<number>, by: 1 | -1): void {
-    for (const key of takes) for (const other of held(this.#needers, key)) this.#count(resource, other, by)
-    for (const key of needs) for (const other of held(this.#takers, key)) this.#count(resource, other, by)
+  #hold(holders: Holders, others: Holders, key: number, resource: AnyResource): void {
+    const against = held(others, key)
+    for (const other of firstMet(held(holders, key), against)) if (other !== resource) this.#count(other, 1)
+    hold(holders, key, resource)
+    if (anyBut(against, resource)) this.#count(resource, 1)
   }
 
-  #count(one: AnyResource, other: AnyResource, by: 1 | -1): void {
-    for (const each of [one, other]) {
-      const contests = (this.#contests.get(each) ?? 0) + by
-      if (contests > 0) this.#contests.set(each, contests)
-      else this.#contests.delete(each)
-    }
+  #release(holders: Holders, others: Holders, key: number, resource: AnyResource): void {
+    const against = held(others, key)
+    if (anyBut(against, resource)) this.#count(resource, -1)
+    release(holders, key, resource)
+    for (const other of firstMet(held(holders, key), against)) if (other !== resource) this.#count(other, -1)
+  }
+
+  /** For each key that the object holds, whether another one holds the opposite: so thousands on one key cost little. */
+  #count(resource: AnyResource, by: 1 | -1): void {
+    const contests = (this.#contests.get(resource) ?? 0) + by
+    if (contests > 0) this.#contests.set(resource, contests)
+    else this.#contests.delete(resource)
   }
 
   /** Keys as small hashes: two that meet by accident only make a contest that the judge settles. */
@@ -76,6 +81,16 @@ function hashOf(seed: number, text: string): number {
 function held(holders: Holders, key: number): readonly AnyResource[] {
   const found = holders.get(key)
   return found === undefined ? [] : Array.isArray(found) ? found : [found]
+}
+
+const anyBut = (objects: readonly AnyResource[], one: AnyResource): boolean =>
+  objects.length > 1 || (objects.length === 1 && objects[0] !== one)
+
+/** Of those against a key, the ones for which its next holder is the first other one. */
+function firstMet(holders: readonly AnyResource[], against: readonly AnyResource[]): readonly AnyResource[] {
+  const [sole] = holders
+  if (holders.length === 0 || sole === undefined) return [...against]
+  return holders.length === 1 && against.includes(sole) ? [sole] : []
 }
 
 function hold(holders: Holders, key: number, resource: AnyResource): void {

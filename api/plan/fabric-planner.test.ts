@@ -135,6 +135,29 @@ test('the Underlay that stands on a node is known before the node has numbers', 
   )
 })
 
+test('a Secret that comes, is no password, and then is one is told of, and changes what waits for it', (t) => {
+  const planner = new FabricPlanner()
+  const { hostSession } = session('192.168.20.0/24')
+  const objects = [
+    object('Underlay', 'u', underlay),
+    object('L3VNI', 'red', { vni: 1, vrf: 'red', hostSession: { ...hostSession, passwordSecret: { name: 's' } } }),
+  ]
+  const said = [[], [secretOf('s', 'two words')], [secretOf('s', 'x')], [secretOf('s', 'x')], []].map((secrets) => [
+    planner.update(snapshotOf([...objects, ...secrets]), nodes(1)).length,
+    planner
+      .current('n0')
+      ?.refused.map(({ reason }) => reason)
+      .join(),
+  ])
+  t.deepEqual(said, [
+    [1, 'SecretMissing'],
+    [1, 'SecretInvalid'],
+    [1, ''],
+    [0, ''],
+    [1, 'SecretMissing'],
+  ])
+})
+
 /** Worlds full of conflicts, and what happens to them. */
 const selector = fc.constantFrom({}, on('rack', '0'), on('rack', '1'), on('zone', 'a'), {
   nodeSelector: { matchExpressions: [{ key: 'zone', operator: 'DoesNotExist' }] },
@@ -184,7 +207,10 @@ const labels = fc.record({ rack: fc.constantFrom('0', '1'), zone: fc.constantFro
 const edit = fc.oneof(
   { weight: 5, arbitrary: fc.record({ type: fc.constant('set'), name, spec: specs, created }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('remove'), name }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('secret'), password: fc.constantFrom('x', 'y', undefined) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('secret'), password: fc.constantFrom('x', 'y', 'two words', undefined) }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({

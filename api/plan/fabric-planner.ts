@@ -5,11 +5,12 @@
  * share one overlay (`template.ts`). A node has only its router, its passthrough and the host's addresses for itself; its
  * revision is a sum that is corrected by the pieces that changed.
  */
+import type { AnyResource } from '../kinds/kinds.ts'
 import type { L2VNI } from '../kinds/l2vni.ts'
 import type { L3Passthrough } from '../kinds/l3passthrough.ts'
 import type { L3VNI } from '../kinds/l3vni.ts'
 import type { Underlay } from '../kinds/underlay.ts'
-import type { Violation } from '../rules/violation.ts'
+import { nameOf, refOf, type Violation } from '../rules/violation.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import type { NodeFacts } from './node-facts.ts'
 import { NodeGroups, type Group, type LabeledNode } from './node-groups.ts'
@@ -18,14 +19,18 @@ import { NodeVersion } from './node-version.ts'
 import { ownPart, type OwnPart } from './own-part.ts'
 import type { PlanVersion } from './plan-version.ts'
 import type { Secrets } from './session.ts'
-import { Standing, type Block, type Touched } from './standing.ts'
+import { Standing, type Block, type BlockContents, type Touched } from './standing.ts'
 import { template, withoutEntries, type Template } from './template.ts'
+
+type VniList = readonly (L3VNI | L2VNI)[]
+/** By `GroupState.overlay`. */
+type VniLists = Map<string, VniList>
 
 /** What stands on the nodes of a group. */
 interface GroupState {
   readonly underlay: Underlay | undefined
   readonly passthrough: L3Passthrough | undefined
-  readonly vnis: readonly (L3VNI | L2VNI)[]
+  readonly vnis: VniList
   /** Groups with the same have the same VNIs. */
   readonly overlay: string
   readonly refused: readonly Violation[]
@@ -40,7 +45,7 @@ interface NodeState {
 
 /** An overlay, and the same for nodes that have no tunnels. */
 interface Overlay {
-  readonly vnis: readonly (L3VNI | L2VNI)[]
+  readonly vnis: VniList
   readonly full: Template
   readonly bare: Template
 }
@@ -49,6 +54,7 @@ export class FabricPlanner {
   readonly #standing = new Standing()
   readonly #groups = new NodeGroups()
   #states = new WeakMap<Group, GroupState>()
+  #vnis: VniLists = new Map()
   #overlays = new Map<string, Overlay>()
   readonly #nodes = new Map<string, NodeState>()
   #secrets: Secrets = {}
@@ -105,35 +111,40 @@ export class FabricPlanner {
     const touched = this.#standing.update(snapshot)
     this.#groups.update(nodes, touched)
     this.#standing.close(touched.closed)
+    const vnis: VniLists = new Map()
     for (const group of this.#groups.all) {
       const before = this.#states.get(group)
-      if (before && !touches(touched, group)) continue
-      this.#states.set(group, this.#judge(group, before))
+      const state = before && !touches(touched, group) ? before : this.#judge(group, vnis)
+      this.#states.set(group, state)
+      vnis.set(state.overlay, state.vnis)
+    }
+    this.#vnis = vnis
+  }
+
+  #judge(group: Group, vnis: VniLists): GroupState {
+    const [node = { name: '', labels: {} }] = group.nodes.values()
+    const { fallen, refused } = this.#standing.judgeNode(group.blocks, node)
+    const contents = group.blocks.map((block) => ({ id: block.id, ...this.#standing.contents(block) }))
+    const overlay = [
+      ...contents.filter((each) => each.vnis.length > 0).map(({ id }) => id),
+      ...[...fallen]
+        .filter(({ kind }) => kind === 'L3VNI' || kind === 'L2VNI')
+        .map((each) => `-${nameOf(refOf(each))}`),
+    ].join()
+    return {
+      underlay: contents.flatMap(({ underlays }) => underlays).find((each) => !fallen.has(each)),
+      passthrough: contents.flatMap(({ passthroughs }) => passthroughs).find((each) => !fallen.has(each)),
+      vnis: vnis.get(overlay) ?? this.#vniList(overlay, contents, fallen),
+      overlay,
+      refused,
     }
   }
 
-  #judge(group: Group, before: GroupState | undefined): GroupState {
-    const [node = { name: '', labels: {} }] = group.nodes.values()
-    const { fallen, refused } = this.#standing.judgeNode(group.blocks, node)
-    let underlay: Underlay | undefined
-    let passthrough: L3Passthrough | undefined
-    const vnis: (L3VNI | L2VNI)[] = []
-    const overlay: (number | string)[] = []
-    for (const block of group.blocks) {
-      const had = vnis.length
-      for (const each of block.objects) {
-        if (!this.#standing.stands(each)) continue
-        if (each.kind === 'L3VNI' || each.kind === 'L2VNI') {
-          if (fallen.has(each)) overlay.push(`-${each.kind}/${each.metadata.name}`)
-          else vnis.push(each)
-        } else if (fallen.has(each)) continue
-        else if (each.kind === 'Underlay') underlay = each
-        else passthrough = each
-      }
-      if (vnis.length > had) overlay.push(block.id)
-    }
-    const sameVnis = before?.vnis.length === vnis.length && vnis.every((each, at) => each === before.vnis[at])
-    return { underlay, passthrough, vnis: sameVnis ? before.vnis : vnis, overlay: overlay.join(), refused }
+  /** One list for all groups with the same VNIs, and the same list as long as they stay. */
+  #vniList(overlay: string, contents: readonly BlockContents[], fallen: ReadonlySet<AnyResource>): VniList {
+    const made = contents.flatMap(({ vnis }) => (fallen.size > 0 ? vnis.filter((each) => !fallen.has(each)) : vnis))
+    const before = this.#vnis.get(overlay)
+    return before?.length === made.length && made.every((each, at) => each === before[at]) ? before : made
   }
 
   /** Whether the node has another version now. */

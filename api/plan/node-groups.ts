@@ -29,6 +29,8 @@ export class NodeGroups {
   readonly #members = new Map<string, Member>()
   readonly #groups = new Map<string, OpenGroup>()
   readonly #nodesOf = new Map<Block, Set<string>>()
+  /** Blocks by a label that they ask for, so that a selector for each node costs no more than one for all. */
+  readonly #byLabel = new Map<string | undefined, Set<Block>>()
 
   get all(): Iterable<Group> {
     return this.#groups.values()
@@ -50,7 +52,7 @@ export class NodeGroups {
       const before = this.#members.get(node.name)
       if (before && sameLabels(before.labels, node.labels)) continue
       if (before) this.#leave(node.name, before)
-      const blocks = [...this.#nodesOf.keys()].filter(({ selector }) => selects(selector, node.labels))
+      const blocks = this.#selecting(node.labels)
       for (const block of blocks) this.#nodesOf.get(block)?.add(node.name)
       this.#members.set(node.name, { labels: node.labels, blocks, group: this.#enter(node, blocks) })
     }
@@ -72,6 +74,7 @@ export class NodeGroups {
           blocksOf(name).filter((each) => each !== block),
         )
       this.#nodesOf.delete(block)
+      this.#byLabel.get(askedFor(block))?.delete(block)
     }
     for (const block of opened) {
       const names = new Set<string>()
@@ -84,6 +87,8 @@ export class NodeGroups {
         )
       }
       this.#nodesOf.set(block, names)
+      const key = askedFor(block)
+      this.#byLabel.set(key, (this.#byLabel.get(key) ?? new Set()).add(block))
     }
     for (const [name, blocks] of moved) {
       const member = this.#members.get(name)
@@ -92,6 +97,14 @@ export class NodeGroups {
       member.blocks = blocks
       member.group = this.#enter({ name, labels: member.labels }, blocks)
     }
+  }
+
+  #selecting(labels: Labels): readonly Block[] {
+    const keys = [undefined, ...Object.entries(labels).map(labelKey)]
+    return keys
+      .flatMap((key) => [...(this.#byLabel.get(key) ?? [])])
+      .filter(({ selector }) => selects(selector, labels))
+      .sort((a, b) => a.id - b.id)
   }
 
   #leave(name: string, { blocks, group }: Member): void {
@@ -111,6 +124,14 @@ export class NodeGroups {
     group.nodes.delete(name)
     if (group.nodes.size === 0) this.#groups.delete(group.key)
   }
+}
+
+const labelKey = (label: readonly [string, string]): string => label.join('=')
+
+/** A label without which the block selects no node; undefined: there is none. */
+function askedFor({ selector }: Block): string | undefined {
+  const [label] = Object.entries(selector?.matchLabels ?? {})
+  return label && labelKey(label)
 }
 
 function sameLabels(a: Labels, b: Labels): boolean {

@@ -1,7 +1,11 @@
 /** Which objects stand in the fabric, and which share a selector; kept up to date from snapshot to snapshot. */
 import type { AnyResource } from '../kinds/kinds.ts'
+import type { L2VNI } from '../kinds/l2vni.ts'
+import type { L3Passthrough } from '../kinds/l3passthrough.ts'
+import type { L3VNI } from '../kinds/l3vni.ts'
 import type { RouterNode } from '../kinds/router-node.ts'
 import type { Labels, LabelSelector } from '../kinds/selector.ts'
+import type { Underlay } from '../kinds/underlay.ts'
 import { fabricRules, judgeFabric, judgeNode, nodeRules } from '../rules/judge.ts'
 import type { Violation } from '../rules/violation.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
@@ -33,6 +37,15 @@ export interface NodeJudgement {
   readonly refused: readonly Violation[]
 }
 
+/** Objects of a block that the rules of the fabric let stand. */
+export interface BlockContents {
+  /** Those that another object may refuse where the two meet, or that may refuse another. */
+  readonly contested: readonly Declared[]
+  readonly underlays: readonly Underlay[]
+  readonly passthroughs: readonly L3Passthrough[]
+  readonly vnis: readonly (L3VNI | L2VNI)[]
+}
+
 interface OpenBlock extends Block {
   readonly key: string
   readonly objects: Set<Declared>
@@ -49,6 +62,8 @@ export class Standing {
   #holders: NumberHolders = numberHolders([])
   readonly #blocks = new Map<string, OpenBlock>()
   readonly #blockOf = new Map<AnyResource, OpenBlock>()
+  /** Of the last snapshot: whether an object is in a contest depends on all others. */
+  readonly #contents = new Map<Block, BlockContents>()
   #lastId = 0
 
   /** What the rules of the fabric refuse. The same list as long as it says the same. */
@@ -67,6 +82,7 @@ export class Standing {
   update({ resources }: Snapshot): Touched {
     const touched = { blocks: new Set<Block>(), opened: new Set<Block>(), closed: new Set<Block>() }
     if (resources === this.#resources) return { blocks: touched.blocks, opened: [], closed: [] }
+    this.#contents.clear()
     const before = this.#order
     this.#order = new Map(resources.map((each, at) => [each, at]))
     this.#resources = resources
@@ -89,11 +105,24 @@ export class Standing {
     return { blocks: touched.blocks, opened: [...touched.opened], closed: [...touched.closed] }
   }
 
+  /** What stands of a block, wherever it meets others. */
+  contents(block: Block): BlockContents {
+    const known = this.#contents.get(block)
+    if (known) return known
+    const standing = [...block.objects].filter((each) => this.stands(each))
+    const made: BlockContents = {
+      contested: standing.filter((each) => this.#onNode.has(each)),
+      underlays: standing.filter((each) => each.kind === 'Underlay'),
+      passthroughs: standing.filter((each) => each.kind === 'L3Passthrough'),
+      vnis: standing.filter((each) => each.kind === 'L3VNI' || each.kind === 'L2VNI'),
+    }
+    this.#contents.set(block, made)
+    return made
+  }
+
   /** Judges the objects of some blocks on a node that they select. */
   judgeNode(blocks: readonly Block[], node: { readonly name: string; readonly labels: Labels }): NodeJudgement {
-    const contested: AnyResource[] = []
-    for (const { objects } of blocks)
-      for (const each of objects) if (this.#onNode.has(each) && this.stands(each)) contested.push(each)
+    const contested: AnyResource[] = blocks.flatMap((block) => this.contents(block).contested)
     if (contested.length === 0) return { fallen: new Set(), refused: [] }
     const place = (each: AnyResource): number => this.#order.get(each) ?? 0
     contested.sort((a, b) => place(a) - place(b))
