@@ -103,14 +103,16 @@ function readyOf(accepted: Said, tally: Tally | undefined): Said {
   return say('Unknown', 'AgentDisconnected', message)
 }
 
-/** `2 failed: node1: VRFNotSupported: no VRF in this kernel; node2: ...; and 3 more` */
+/** `3 failed: node1, node2: BridgeMissing: no bridge br0; and 1 more` */
 function part(count: number, what: string, obstacles: readonly Obstacle[]): string {
   if (count === 0) return ''
-  const cut = obstacles.slice(0, 3)
-  const lines = cut.map(({ node, reason, message }) =>
-    reason === 'Applying' || reason === 'AgentDisconnected' ? `${node}: ${message}` : `${node}: ${reason}: ${message}`,
-  )
-  const rest = count > cut.length ? [`and ${count - cut.length} more`] : []
+  const alike = Map.groupBy(obstacles, ({ reason, message }) => `${reason}: ${message}`)
+  const lines = [...alike].map(([cause, each]) => {
+    const nodes = each.map(({ node }) => node)
+    const said = cause.replace(/^(Applying|AgentDisconnected): /, '')
+    return `${nodes.join(', ')}: ${said}`
+  })
+  const rest = count > obstacles.length ? [`and ${count - obstacles.length} more`] : []
   return `${count} ${what}: ${[...lines, ...rest].join('; ')}`
 }
 

@@ -307,7 +307,7 @@ export class StatusKeeper implements AgentObserver {
     }
     this.#nodeSaid.set(node, { conditions: next.conditions, digest })
     const uid = this.#nodes.get(node)?.uid ?? ''
-    for (const told of nodeTransitions(before.conditions, next.conditions))
+    for (const told of nodeTransitions(before.conditions, next.conditions, itsOwn(state)))
       this.#record({ ...told, regarding: { type: 'node', name: node, uid } })
     this.#writeState(node, next, urgent)
   }
@@ -365,6 +365,11 @@ export class StatusKeeper implements AgentObserver {
     this.#options.log[type === 'Warning' ? 'warn' : 'info'](reason, { ...object, note })
     this.#options.store.record(happening)
   }
+}
+
+/** Something on the node itself is wrong, rather than with what it is to do. */
+function itsOwn({ problem, rejected, unready }: NodeState): boolean {
+  return problem !== undefined || rejected !== undefined || unready.size > 0
 }
 
 function sameStatus(a: ResourceStatus | undefined, b: ResourceStatus): boolean {

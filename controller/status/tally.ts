@@ -212,12 +212,12 @@ function note(obstacles: Obstacle[], obstacle: Obstacle): void {
 }
 
 function laggingMessage({ rejected, connection }: NodeState): string {
-  if (connection.type === 'unseen') return 'its agent has not connected yet'
+  if (connection.type === 'unseen') return 'the agent has not connected yet'
   return rejected === undefined ? 'is being applied' : `the agent did not take the plan: ${rejected}`
 }
 
 function awayMessage({ connection }: NodeState): string {
   return connection.type === 'away'
-    ? `its agent has not been connected since ${new Date(connection.sinceMs).toISOString()}`
-    : 'its agent has not connected'
+    ? `the agent is away since ${new Date(connection.sinceMs).toISOString()}`
+    : 'the agent has not connected'
 }

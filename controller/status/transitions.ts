@@ -34,8 +34,15 @@ export function resourceTransitions(
   return told
 }
 
-/** Of a node, from its RouterNode. */
-export function nodeTransitions(before: readonly Condition[], after: readonly Condition[]): readonly Told[] {
+/**
+ * Of a node, from its RouterNode. What is wrong with a resource is said of that, once, not of a thousand nodes: only what
+ * is the node's `own` trouble makes an Event on it.
+ */
+export function nodeTransitions(
+  before: readonly Condition[],
+  after: readonly Condition[],
+  own: boolean,
+): readonly Told[] {
   const [was, ready] = [find(before, 'Ready'), find(after, 'Ready')]
   if (ready === undefined || sameNews(was, ready)) return []
   const told = (type: Told['type'], reason: string): Told => ({
@@ -47,7 +54,7 @@ export function nodeTransitions(before: readonly Condition[], after: readonly Co
   if (ready.status === 'True') return [told('Normal', 'RouterReady')]
   if (ready.reason === 'AgentDisconnected') return [told('Warning', 'AgentDisconnected')]
   if (ready.reason === 'PoolExhausted') return [told('Warning', 'PoolExhausted')]
-  if (ready.reason === 'NoPlan') return []
+  if (!own) return []
   return [{ ...told('Warning', 'RouterFailed'), note: `${ready.reason}: ${ready.message}` }]
 }
 
