@@ -18,14 +18,21 @@ test('a thousand agents: one change is on all of them soon, and a session costs 
   t.is(await metric('nodeleaf_plan_bytes_sent_total'), 0)
 
   const started = performance.now()
-  for (const node of nodes) plans.set(node, new FakeVersion(node, `${node}-r2`, [piece('router', node), ...shared, extra]))
+  for (const node of nodes)
+    plans.set(node, new FakeVersion(node, `${node}-r2`, [piece('router', node), ...shared, extra]))
   distribution.changed(nodes)
   await until(() => agents.every((agent) => agent.revision.endsWith('-r2')), 'all have it', BOUND_MS)
   const last = Math.max(...agents.map((agent) => agent.acknowledgedMs)) - started
-  await until(() => events.filter((each) => each.startsWith('acknowledged')).length === NODES, 'all have acknowledged', BOUND_MS)
+  await until(
+    () => events.filter((each) => each.startsWith('acknowledged')).length === NODES,
+    'all have acknowledged',
+    BOUND_MS,
+  )
   const bytes = await metric('nodeleaf_plan_bytes_sent_total')
   t.is(agents.filter((agent) => agent.updates.length === 1).length, NODES)
   t.true(bytes < NODES * 1000, `${bytes} bytes`)
   t.true((await registry.metrics()).includes(`nodeleaf_agents_connected ${NODES}`))
-  t.log(`1,000 agents: ${Math.round(rss / NODES / 1024)} KiB each for both ends, the last one after ${Math.round(last)} ms`)
+  t.log(
+    `1,000 agents: ${Math.round(rss / NODES / 1024)} KiB each for both ends, the last one after ${Math.round(last)} ms`,
+  )
 })

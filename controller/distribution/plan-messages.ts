@@ -1,14 +1,11 @@
 /**
  * A change of a plan as encoded ControllerMessages, one after the other and each only when it is asked for, so that a
- * plan is never in memory a second time.
- *
- * Written by hand (https://protobuf.dev/programming-guides/encoding/): the JSON of a piece that thousands of nodes share
- * is copied once into each message, and no object is made for it.
+ * plan is never in memory a second time. The JSON of a piece is made once for all nodes that share it.
  */
-import { create, toBinary } from '@bufbuild/protobuf'
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { create } from '@bufbuild/protobuf'
 import type { Piece, PlanChange } from '../../api/plan/plan-version.ts'
-import { ControllerMessageSchema, PieceSchema, PlanUpdateSchema } from '../../api/wire/generated/distribution_pb.ts'
+import { ControllerMessageSchema } from '../../api/wire/generated/distribution_pb.ts'
+import { connect } from '../../api/wire/service.ts'
 
 export interface UpdateHead {
   /** Empty: the change is the whole plan. */
@@ -19,9 +16,9 @@ export interface UpdateHead {
 }
 
 /** Messages are at most this long, but for a piece that is longer alone. */
-export const MESSAGE_BYTES = 256 * 1024
+export const MESSAGE_BYTES = 64 * 1024
 
-/** Tag, length of up to four bytes. */
+/** Of a field's tag and length, at most. */
 const FIELD_BYTES = 5
 
 /** How many bytes of it go over the wire, about. */
@@ -39,18 +36,12 @@ export function* planMessages(change: PlanChange, head: UpdateHead): Generator<P
   const { base, revision } = head
   let { refused } = head
   for (const batch of batched(change)) {
-    const rest = toBinary(
-      PlanUpdateSchema,
-      create(PlanUpdateSchema, {
-        base,
-        revision,
-        remove: batch.remove,
-        more: !batch.last,
-        ...(refused ? { refused: refused.json, refusedDigest: refused.digest } : {}),
-      }),
-    )
+    const { set, remove, last } = batch
+    const news = refused ? { refused: refused.json, refusedDigest: refused.digest } : {}
+    const value = { base, revision, set: [...set], remove, more: !last, ...news }
+    const message = create(ControllerMessageSchema, { message: { case: 'plan', value } })
     refused = undefined
-    yield { bytes: message(rest, batch.set), last: batch.last }
+    yield { bytes: connect.responseSerialize(message), last }
   }
 }
 
@@ -80,47 +71,3 @@ function* batched({ set, remove }: PlanChange): Generator<Batch, void, undefined
 }
 
 const pieceBytes = ({ key, json }: Piece): number => key.length + json.length + 3 * FIELD_BYTES
-
-const { plan } = ControllerMessageSchema.field
-const { set } = PlanUpdateSchema.field
-const { key, json } = PieceSchema.field
-
-/** ControllerMessage { plan: `rest` and `pieces` }: concatenated encodings of a message are one message. */
-function message(rest: Uint8Array, pieces: readonly Piece[]): Buffer {
-  const heads = pieces.map(pieceHead)
-  const length = pieces.reduce((sum, piece, at) => sum + (heads[at]?.length ?? 0) + piece.json.length, rest.length)
-  const start = new BinaryWriter().tag(plan.number, WireType.LengthDelimited).uint32(length).finish()
-  const bytes = Buffer.allocUnsafe(start.length + length)
-  bytes.set(start, 0)
-  bytes.set(rest, start.length)
-  let at = start.length + rest.length
-  for (const [position, piece] of pieces.entries()) {
-    const head = heads[position]
-    if (!head) continue
-    bytes.set(head, at)
-    bytes.set(piece.json, at + head.length)
-    at += head.length + piece.json.length
-  }
-  return bytes
-}
-
-const pieceHeads = new WeakMap<Piece, Uint8Array>()
-
-/** All of PlanUpdate.set[...] before the JSON itself. Kept for as long as the piece lives: most are sent to many nodes. */
-function pieceHead(piece: Piece): Uint8Array {
-  const known = pieceHeads.get(piece)
-  if (known) return known
-  const inner = new BinaryWriter()
-    .tag(key.number, WireType.LengthDelimited)
-    .string(piece.key)
-    .tag(json.number, WireType.LengthDelimited)
-    .uint32(piece.json.length)
-    .finish()
-  const outer = new BinaryWriter()
-    .tag(set.number, WireType.LengthDelimited)
-    .uint32(inner.length + piece.json.length)
-    .raw(inner)
-    .finish()
-  pieceHeads.set(piece, outer)
-  return outer
-}
