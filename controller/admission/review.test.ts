@@ -301,6 +301,34 @@ for (const [name, { there, come, racks, warning }] of Object.entries(warned))
     t.true(verdict.warnings.every((each) => each.length <= 256))
   })
 
+test('warnings are few and short', (t) => {
+  const neighbors = Array.from({ length: 20 }, (_, i) => ({
+    address: `192.168.10.${i + 1}`,
+    type: 'External',
+    passwordSecret: { name: `s${i}${'x'.repeat(240)}` },
+  }))
+  const { allowed, warnings } = create(underlay('ul', { neighbors }), world([]))
+  t.true(allowed)
+  t.is(warnings.length, 7)
+  t.true(warnings.every((each) => each.length <= 256))
+  t.is(warnings.at(-1), 'and 14 warnings more')
+})
+
+test('a denial names a few and counts the rest', (t) => {
+  const there = Array.from({ length: 9 }, (_, i) => l3vni(`v${i}`, 100 + i, `r${i}`, session(`10.9.${i}.0/24`)))
+  const { message } = create(passthrough('p', '10.0.0.0/8'), world([ul, ...there]))
+  t.regex(message ?? '', /overlaps 10\.9\.0\.0\/24 of L3VNI\/v0/)
+  t.true((message ?? '').split('\n').length <= 6)
+})
+
+test('two nodes with one index are not held against an Underlay that comes', (t) => {
+  const here = world([], ['a', 'a'])
+  const twin = here.snapshot.resources.map((each) =>
+    each.kind === 'RouterNode' ? { ...each, spec: { index: 0 } } : each,
+  )
+  t.true(create(ul, { ...here, snapshot: { ...here.snapshot, resources: twin } }).allowed)
+})
+
 test('a password that cannot be one is named without being shown', (t) => {
   const secrets = [{ kind: 'Secret' as const, metadata: { name: 'tor' }, data: { password: 'two words' } }]
   const come = underlay('ul', {
