@@ -1,9 +1,9 @@
 /**
  * Notices that a BGP session or a VNI changed, while somebody wants to know.
  *
- * FRR pushes nothing over vty. Sessions: the kernel tells when a TCP connection in the router's namespace ends, and every
- * second bgpd is asked which sessions are down, a question that costs it less than 0.1 ms; when the answer is another
- * one, everything is read. VNIs follow links, and links tell: a change in the kernel, a pass that did something, or a
+ * FRR pushes nothing over vty. Sessions: whenever the kernel tells that a TCP connection in the router's namespace ended,
+ * and every second, bgpd is asked which sessions are down, a question that costs it less than 0.1 ms; when the answer is
+ * another one, everything is read. VNIs follow links, and links tell: a change in the kernel, a pass that did something, or a
  * session that came or went makes them be read. What none of these shows (counters, remote VTEPs) a slow look does.
  */
 import type { FrrAdapter } from '../frr-port.ts'
@@ -46,7 +46,7 @@ export class FrrWatch {
     this.#now = now
   }
 
-  /** Something happened that may have changed a session, or a link under a VNI. */
+  /** Something happened that may have changed a session, or a link under a VNI: it is looked at now. */
   hint(hint: Hint): void {
     this.#wake.request(hint)
   }
@@ -65,7 +65,7 @@ export class FrrWatch {
         if (reasons.includes('link')) this.#vnisSoon()
         const due = this.#clock.now() >= slow
         if (due) slow = this.#clock.now() + SLOW_MS
-        await this.#look(due || reasons.includes('session'), due)
+        await this.#look(due)
       }
     } finally {
       ended.abort()
@@ -80,13 +80,13 @@ export class FrrWatch {
     }
   }
 
-  async #look(readSessions: boolean, slow: boolean): Promise<void> {
+  async #look(slow: boolean): Promise<void> {
     const down = await this.#frr.down()
     const changed = down !== this.#down
     this.#down = down
     if (changed) this.#vnisSoon()
     // Undefined: FRR is away, or its answer to the cheap question is not understood.
-    if (changed || readSessions || down === undefined) {
+    if (changed || slow || down === undefined) {
       const sessions = (await this.#frr.sessions(this.#now())) ?? []
       this.#reporter.observed({ sessions })
     }

@@ -3,6 +3,7 @@ import { Client, credentials, Metadata, type ChannelOptions, type ClientDuplexSt
 import { lookup } from 'node:dns/promises'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { checkServerIdentity as identityOf, type PeerCertificate } from 'node:tls'
 import type { AgentMessage, ControllerMessage } from '../../api/wire/generated/distribution_pb.ts'
 import { connect } from '../../api/wire/service.ts'
 import { messageOf } from '../../log/log.ts'
@@ -61,7 +62,8 @@ export function dial(target: Target, options: ControllerOptions): Dialled {
   const { proof, name } = options
   if ('tokenFile' in proof) metadata.set('authorization', `Bearer ${token(proof.tokenFile)}`)
   const channel: ChannelOptions = {
-    ...(isIP(name) === 0 || name !== target.host ? { 'grpc.ssl_target_name_override': name } : {}),
+    // An address is no name for SNI (RFC 6066, section 3); `tls` holds the certificate against it.
+    'grpc.ssl_target_name_override': isIP(name) === 0 ? name : 'nodeleaf-controller',
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
     'grpc.max_receive_message_length': LARGEST_MESSAGE_BYTES,
@@ -88,12 +90,13 @@ export function dial(target: Target, options: ControllerOptions): Dialled {
   }
 }
 
-function tls({ ca, proof }: ControllerOptions) {
+function tls({ ca, proof, name }: ControllerOptions) {
   const authorities = bytesOf('--controller-ca', ca)
   const [key, certificate] =
     'certFile' in proof ? [bytesOf('--tls-key', proof.keyFile), bytesOf('--tls-cert', proof.certFile)] : [null, null]
   try {
-    return credentials.createSsl(authorities, key, certificate)
+    const checkServerIdentity = (_: string, presented: PeerCertificate) => identityOf(name, presented)
+    return credentials.createSsl(authorities, key, certificate, isIP(name) === 0 ? {} : { checkServerIdentity })
   } catch (error) {
     const files = [ca, ...('certFile' in proof ? [proof.certFile, proof.keyFile] : [])].join(', ')
     throw new DialError(`${files}: not certificates and key as PEM that go together (${messageOf(error)})`, {

@@ -141,6 +141,14 @@ test('the name may be an address', async (t) => {
   t.pass()
 })
 
+test('a certificate of another address is not believed', async (t) => {
+  const fake = await start(t, welcoming)
+  const { source } = agent(t, fake.port, { options: { name: '127.0.0.2' } })
+  const { lastError } = await until('refused by TLS', () => source.connection.state === 'away' && source.connection)
+  t.regex(lastError ?? '', /127\.0\.0\.2|altnames/)
+  t.is(fake.streams.length, 0)
+})
+
 test('a client certificate proves the node where there are no tokens', async (t) => {
   const fake = await start(t, welcoming, true)
   const { source } = agent(t, fake.port, { options: { proof: { certFile: pki.files.cert, keyFile: pki.files.key } } })
