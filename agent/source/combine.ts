@@ -14,9 +14,10 @@ import { routerMAC } from '../../api/plan/numbers.ts'
 import type { NodeFacts } from '../../api/plan/node-facts.ts'
 import { plan } from '../../api/plan/plan.ts'
 import { nameOf, refOf, type Violation } from '../../api/rules/violation.ts'
-import { compare, snapshotOf, type Snapshot } from '../../api/snapshot/snapshot.ts'
+import { snapshotOf, type Snapshot } from '../../api/snapshot/snapshot.ts'
 import { keyOfRef, resourcesOf } from '../resource-state.ts'
 import { difference } from './difference.ts'
+import { merged } from './merge.ts'
 import { standIns } from './stand-ins.ts'
 
 /** What the files declare, and for whom. */
@@ -130,30 +131,6 @@ function planWith(
     vteps: router.vteps,
     routerID: router.routerID,
   })
-}
-
-function merged(api: NodePlan, made: NodePlan, theirs: ReadonlySet<string>): NodePlan {
-  const isOwn = (each: { readonly for: VrfPlan['for'] }): boolean => !theirs.has(keyOfRef(each.for))
-  const vrfs = new Map(api.vrfs.map((vrf) => [vrf.name, vrf]))
-  const tables = new Set(api.vrfs.map(({ table }) => table))
-  for (const vrf of made.vrfs.filter(isOwn)) {
-    const known = vrfs.get(vrf.name)
-    if (known !== undefined && vrf.l3vni === undefined) continue
-    const table = known?.table ?? free(vrf.table, tables)
-    tables.add(table)
-    vrfs.set(vrf.name, { ...vrf, table })
-  }
-  const passthrough = api.passthrough ?? (made.passthrough && isOwn(made.passthrough) ? made.passthrough : undefined)
-  return {
-    ...api,
-    vrfs: [...vrfs.values()].sort((a, b) => compare(a.name, b.name)),
-    segments: [...api.segments, ...made.segments.filter(isOwn)].sort((a, b) => a.vni - b.vni),
-    ...(passthrough === undefined ? {} : { passthrough }),
-  }
-}
-
-function free(table: number, taken: ReadonlySet<number>): number {
-  return taken.has(table) ? free(table + 1, taken) : table
 }
 
 function underlayConflict(router: RouterPlan, own: AnyResource, files: Declared): string[] {
