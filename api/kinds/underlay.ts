@@ -86,7 +86,9 @@ export const underlay = defineKind({
         .describe('NICs that move into the router; they go back as they came.'),
       routerIDCIDR: poolIPv4
         .optional()
-        .describe('IPv4 pool of router IDs; node N (from 0) gets address 1 + N. Default: the IPv4 VTEP address.'),
+        .describe(
+          'IPv4 pool of router IDs; node N (from 0) gets address 1 + N. May be extended: IDs in use stay. Default: the IPv4 VTEP address; a pool that is added later changes the IDs, which restarts the BGP sessions.',
+        ),
       vtep: z
         .strictObject({
           cidrs: z
@@ -95,7 +97,7 @@ export const underlay = defineKind({
             .max(2)
             .meta({ 'x-kubernetes-list-type': 'set' })
             .describe(
-              'One pool, or one for each family; node N (from 0) gets address 1 + N. The first one carries the tunnels.',
+              'One pool, or one for each family; node N (from 0) gets address 1 + N. May be extended: addresses in use stay. The first one carries the tunnels.',
             ),
         })
         .optional()
