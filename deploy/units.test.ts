@@ -1,4 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
@@ -113,4 +117,31 @@ test('every folder that the programs import is in the build context', (t) => {
     .map(({ name }) => name)
     .filter((name) => !notShipped.has(name) && !ignored.includes(`!${name}/`))
   t.deepEqual(missing, [])
+})
+
+test('the pod asks an agent of the node to end and waits until it has; where there is none it goes on', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'nodeleaf-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const socket = join(folder, 'agent.sock')
+  const takeOver = async (): Promise<number> => {
+    const child = spawn(process.execPath, [join(root, 'deploy/docker/agent/take-over.mjs'), socket], {
+      stdio: 'ignore',
+    })
+    const [status] = await once(child, 'exit')
+    return status
+  }
+  t.is(await takeOver(), 0)
+
+  const asked: string[] = []
+  const agent = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    response.end()
+    // It takes its time, as an agent in the middle of a pass does.
+    if (asked.length === 3) agent.close()
+  })
+  agent.listen(socket)
+  await once(agent, 'listening')
+  t.is(await takeOver(), 0)
+  t.false(agent.listening)
+  t.deepEqual(asked, ['POST /stop', 'POST /stop', 'POST /stop'])
 })

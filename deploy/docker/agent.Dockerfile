@@ -2,6 +2,8 @@
 # docker build -f deploy/docker/agent.Dockerfile --target agent -t nodeleaf-agent .
 # docker build -f deploy/docker/agent.Dockerfile --target agent-frr -t nodeleaf-agent-frr .    for --frr managed
 FROM node:24-trixie-slim AS build
+# Versions are those of the base image's release.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
@@ -13,6 +15,8 @@ RUN hack/build agent cli
 
 FROM debian:trixie-slim AS agent
 # ip, nsenter, unshare and mount; libstdc++ is Node's.
+# Versions are those of the base image's release.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends iproute2 libstdc++6 mount util-linux \
     && rm -rf /var/lib/apt/lists/*
@@ -25,6 +29,8 @@ ENV NODE_ENV=production NODE_OPTIONS=--enable-source-maps
 ENTRYPOINT ["/usr/local/bin/entrypoint"]
 
 FROM agent AS agent-frr
+# Versions are those of the base image's release.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends frr \
     && rm -rf /var/lib/apt/lists/*

@@ -1,6 +1,8 @@
 # syntax=docker/dockerfile:1
 # docker build -f deploy/docker/controller.Dockerfile -t nodeleaf-controller .
 FROM node:24-trixie-slim AS build
+# Versions are those of the base image's release.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
-// take-over SOCKET: asks an agent that already runs on this node to end, and waits until it has. It changes nothing on the
+// take-over.mjs SOCKET: asks an agent that already runs on this node to end, and waits until it has. It changes nothing on the
 // node; one that does not run needs no asking. Ends with 1 when it still answers after half a minute.
-const http = require('node:http')
+import http from 'node:http'
+
 const socketPath = process.argv[2] ?? '/run/nodeleaf/agent.sock'
 const until = Date.now() + 30_000
 
 function ask() {
-  const request = http.request({ socketPath, path: '/stop', method: 'POST', timeout: 5000 })
+  // A connection of its own: one that is kept open would still reach an agent that has stopped listening.
+  const request = http.request({ socketPath, path: '/stop', method: 'POST', timeout: 5000, agent: false })
   request.on('response', (response) => response.resume().on('end', again))
   request.on('timeout', () => request.destroy(new Error('no answer')))
   request.on('error', (error) => {
