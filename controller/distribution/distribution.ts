@@ -6,10 +6,10 @@ import { Server, ServerCredentials, status, type MethodDefinition } from '@grpc/
 import type { Registry } from 'prom-client'
 import { connect } from '../../api/wire/service.ts'
 import type { AgentMessage, Hello } from '../../api/wire/generated/distribution_pb.ts'
-import type { Log } from '../../log/log.ts'
+import { messageOf, type Log } from '../../log/log.ts'
 import type { Certificates } from '../tls/certificates.ts'
 import { defaultBounds, type Bounds } from './bounds.ts'
-import { hangUp, notLeading, replaced, slow, stopping, type Call, type Ending } from './ending.ts'
+import { failed, hangUp, notLeading, replaced, slow, stopping, type Call, type Ending } from './ending.ts'
 import { credentialsOf, greet, identify, type NodeIdentity } from './entrance.ts'
 import { Gate } from './gate.ts'
 import { Listener, type Address } from './listener.ts'
@@ -86,7 +86,7 @@ export class Distribution implements AsyncDisposable {
       controller: options.name,
       sever: (peer) => this.#listener?.sever(peer),
     }
-    this.#server.addService(service, { connect: (call: Call) => void this.#accept(call) })
+    this.#server.addService(service, { connect: (call: Call) => void this.#guarded(call) })
   }
 
   /** Serves agents until stop(). @throws DistributionError when it cannot listen. */
@@ -157,6 +157,16 @@ export class Distribution implements AsyncDisposable {
     left()
     await promise
     clearTimeout(timer)
+  }
+
+  /** A connection that breaks at the wrong moment must not take the controller with it. */
+  async #guarded(call: Call): Promise<void> {
+    try {
+      await this.#accept(call)
+    } catch (error) {
+      this.#options.log.error('a stream fails', { peer: this.#peer(call), reason: messageOf(error) })
+      this.#hangUp(call, failed)
+    }
   }
 
   async #accept(call: Call): Promise<void> {

@@ -1,8 +1,10 @@
 import test from 'ava'
 import { X509Certificate } from 'node:crypto'
+import { connect as dialTCP, type Socket } from 'node:net'
 import { connect as dialTLS, type TLSSocket } from 'node:tls'
 import { status } from '@grpc/grpc-js'
 import { createAuthority } from '../tls/authority.ts'
+import { DistributionError } from './distribution-error.ts'
 import type { Leadership } from './ports.ts'
 import { FakeVersion, LIFE_MS, piece, serving, stage, until } from './stage.ts'
 
@@ -135,4 +137,46 @@ test('a certificate that is of no use is not taken into use', async (t) => {
   await until(() => events.includes('connected n1'), 'served with the old one')
   t.true(log.some((line) => line.includes('level=error')))
   t.false(log.some((line) => line.includes('PRIVATE KEY')))
+})
+
+test('what speaks no gRPC, or breaks off at any moment, harms nobody', async (t) => {
+  const { dial, events, distribution, authority } = await stage(t)
+  const open = { host: '127.0.0.1', port: distribution.port }
+  const secure = { ...open, ca: authority.cert, servername: 'nodeleaf-controller', ALPNProtocols: ['h2'] }
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+  const strangers: readonly Promise<void>[] = [
+    said(dialTCP(open), Buffer.from('GET / HTTP/1.1\r\n\r\n')),
+    said(dialTCP(open), Buffer.alloc(0)),
+    said(dialTLS(secure), Buffer.from('GET / HTTP/1.1\r\n\r\n')),
+    said(dialTLS(secure), Buffer.concat([preface, Buffer.alloc(100, 0xff)])),
+    said(dialTLS({ ...secure, ALPNProtocols: ['http/1.1'] }), preface),
+  ]
+  await Promise.all(strangers)
+  for (let time = 0; time < 20; time++) dial('n0')[Symbol.dispose]()
+  dial('n1')
+  await until(() => events.includes('connected n1'), 'n1')
+  t.true(distribution.connected.has('n1'))
+})
+
+/** Says it, and is gone a little later. */
+async function said(socket: Socket, bytes: Buffer): Promise<void> {
+  socket.on('error', () => {})
+  socket.write(bytes)
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  setTimeout(() => socket.destroy(), 100)
+  await closed
+}
+
+test('without IPv6 or with it, :: is every address', async (t) => {
+  const { dial, events } = await stage(t, { listen: { host: '::', port: 0 } })
+  dial('n1')
+  await until(() => events.includes('connected n1'), 'n1')
+  t.pass()
+})
+
+test('a port that is taken is said in one sentence', async (t) => {
+  const { distribution } = await stage(t)
+  const listen = { host: '127.0.0.1', port: distribution.port }
+  const error = await t.throwsAsync(stage(t, { listen }), { instanceOf: DistributionError, code: 'ListenFailed' })
+  t.is(error?.message, `cannot listen for agents on 127.0.0.1 port ${distribution.port}; see --listen`)
 })
