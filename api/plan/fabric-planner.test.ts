@@ -218,7 +218,12 @@ const edit = fc.oneof(
       node: fc.constantFrom('n0', 'n1', 'n2', 'n3'),
       labels,
       index: fc.integer({ min: 0, max: 7 }),
-      recorded: fc.constantFrom({}, {}, { vteps: ['100.65.0.99'] }, { vteps: ['10.7.7.7'], routerID: '10.9.0.77' }),
+      recorded: fc.constantFrom(
+        {},
+        { exhausted: ['100.65.0.0/24'] },
+        { vteps: ['100.65.0.99'] },
+        { vteps: ['10.7.7.7'], routerID: '10.9.0.77' },
+      ),
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('gone'), node: fc.constantFrom('n0', 'n1', 'n2', 'n3') }) },

@@ -12,6 +12,8 @@ export interface NodeFacts {
   readonly vteps?: readonly string[] | undefined
   /** The router ID recorded for the node. */
   readonly routerID?: string | undefined
+  /** Pools in which every address belongs to somebody else: nothing of them follows from the index. */
+  readonly exhausted?: readonly string[] | undefined
 }
 
 /** A node as its RouterNode says. */

@@ -63,6 +63,7 @@ export function sameNumbers(a: NodeFacts, b: NodeFacts): boolean {
     (a.name === b.name &&
       a.index === b.index &&
       a.routerID === b.routerID &&
+      a.exhausted?.join() === b.exhausted?.join() &&
       (a.vteps === b.vteps || a.vteps?.join() === b.vteps?.join()))
   )
 }

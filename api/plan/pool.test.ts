@@ -90,6 +90,14 @@ test('a pool that is too small takes nothing from a node that has an address', (
   ])
 })
 
+test('a pool in which every address is taken gives none, whatever the index', (t) => {
+  t.deepEqual(numbers([['10.0.1.0/24'], '10.9.0.0/24'], node({ exhausted: ['10.0.1.0/24'] })), [
+    '',
+    '10.9.0.5',
+    'PoolExhausted spec.vtep.cidrs partial: has no address for node n with index 4',
+  ])
+})
+
 const routerNodeOf = (name: string, spec: object): AnyResource => ({
   kind: 'RouterNode',
   metadata: { name },

@@ -41,7 +41,7 @@ function vtepNumbers(underlay: Underlay, node: NodeFacts) {
   const recorded = new Map((node.vteps ?? []).map((vtep) => [familyOf(vtep), canonicalAddress(vtep)]))
   const places = pools.map(({ cidr, family }) => ({ cidr, recorded: recorded.get(family) }))
   const orphans = [...recorded].filter(([family]) => !pools.some((pool) => pool.family === family))
-  const addresses = places.map(({ cidr, recorded: own }) => own ?? poolAddress(cidr, node.index))
+  const addresses = places.map(({ cidr, recorded: own }) => own ?? derived(cidr, node))
   const full = places.find((_, at) => addresses[at] === undefined)
   const kept = orphans.map(([, address]) => address)
   const found = full && recorded.size === 0 ? [] : addresses.flatMap((each) => each ?? [])
@@ -63,8 +63,8 @@ function vtepNumbers(underlay: Underlay, node: NodeFacts) {
 /** A router ID that is a VTEP address was taken from there, so a pool that comes later replaces it. */
 function routerIDNumber(underlay: Underlay, node: NodeFacts, vteps: readonly string[]) {
   const { routerIDCIDR: pool } = underlay.spec
-  const derived = node.routerID !== undefined && (node.vteps ?? []).map(canonicalAddress).includes(node.routerID)
-  const own = derived ? undefined : node.routerID
+  const borrowed = node.routerID !== undefined && (node.vteps ?? []).map(canonicalAddress).includes(node.routerID)
+  const own = borrowed ? undefined : node.routerID
   if (pool === undefined) {
     const ipv4 = vteps.find((vtep) => !vtep.includes(':'))
     if (own === undefined) return { routerID: ipv4, refused: [] }
@@ -72,11 +72,15 @@ function routerIDNumber(underlay: Underlay, node: NodeFacts, vteps: readonly str
   }
   if (node.routerID !== undefined && isIn(pool, node.routerID)) return { routerID: node.routerID, refused: [] }
   if (own !== undefined) return { routerID: own, refused: [poolInUse(underlay, ROUTER_ID_FIELD, pool, own, node)] }
-  const address = poolAddress(pool, node.index)
+  const address = derived(pool, node)
   if (address !== undefined) return { routerID: address, refused: [] }
   const { routerID } = node
   const part = routerID === undefined ? {} : { partial: true as const }
   return { routerID, refused: [{ ...poolExhausted(refOf(underlay), ROUTER_ID_FIELD, pool, node), ...part }] }
+}
+
+function derived(pool: string, { index, exhausted }: NodeFacts): string | undefined {
+  return exhausted?.includes(pool) ? undefined : poolAddress(pool, index)
 }
 
 function poolInUse(

@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import type { Underlay } from '../../api/kinds/underlay.ts'
 import { underlay as kind } from '../../api/kinds/underlay.ts'
 import type { Labels } from '../../api/kinds/selector.ts'
+import { poolNumbers } from '../../api/plan/pool.ts'
 import { allocate, type Allocation, type AllocationWorld } from './allocate.ts'
 import { decodeLedger, encodeLedger, LedgerError, ledgerOf, type Ledger } from './ledger.ts'
 
@@ -168,6 +169,17 @@ test('the nodes that fit into a pool get theirs, each other one is named with th
   t.is(larger.ledger.get('e')?.vteps[0], '100.65.0.5')
 })
 
+test('a node without an address of its own is planned none, not the one that its index would say', (t) => {
+  const full = allocate(none, world('a b', { cidrs: ['10.0.0.4/31'] }), 0)
+  const wider = { cidrs: ['10.0.0.4/31'], ids: '10.9.0.0/24' }
+  t.deepEqual(full.facts[1]?.exhausted, ['10.0.0.4/31'])
+  const rested = allocate(full.ledger, world('b', wider), HOUR)
+  const { facts } = allocate(rested.ledger, { ...world('b', wider), routerNodes: [{ name: 'a', index: 0 }] }, 9 * HOUR)
+  t.deepEqual(facts[0]?.exhausted, ['10.0.0.4/31'])
+  const { vteps, refused } = poolNumbers(fabric(wider), { ...facts[0], name: 'b', index: 0, labels: {} })
+  t.deepEqual([vteps, refused.map(({ reason }) => reason)], [[], ['PoolExhausted']])
+})
+
 test('half a pair of VTEP addresses is not given', (t) => {
   const made = allocate(none, world('a b', { cidrs: ['100.65.0.0/24', 'fd00::/127'] }), 0)
   t.deepEqual(shown(made), ['a 0 100.65.0.1 fd00::1', 'b 1'])
@@ -284,6 +296,13 @@ test('whatever happens, no two nodes share a number, and a number in use stays',
           const resting = was.goneSince !== undefined && now - was.goneSince < HOUR
           if (!nodes.includes(was.node) && (was.goneSince === undefined || resting))
             t.is(ledger.get(was.node)?.index, was.index)
+        }
+        for (const facts of made.facts) {
+          const underlay = seen.underlayOf(facts.labels, facts.name)
+          if (!underlay) continue
+          const planned = poolNumbers(underlay, facts)
+          t.deepEqual([...planned.vteps].sort(), [...(ledger.get(facts.name)?.vteps ?? [])].sort())
+          t.is(planned.routerID, ledger.get(facts.name)?.routerID)
         }
         if (made.exhausted.length === 0) t.is(allocate(ledger, { ...seen, routerNodes }, now).ledger, ledger)
       }

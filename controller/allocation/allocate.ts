@@ -73,7 +73,7 @@ export function allocate(before: Ledger, world: AllocationWorld, nowMs: number):
   }
   const changed = entries.size !== before.size || [...entries].some(([name, entry]) => before.get(name) !== entry)
   const ledger = changed ? ledgerOf(entries.values()) : before
-  return { ledger, facts: factsOf(ledger, live), exhausted, ...nextAt(ledger, world.restMs, nowMs) }
+  return { ledger, facts: factsOf(ledger, live, exhausted), exhausted, ...nextAt(ledger, world.restMs, nowMs) }
 }
 
 function present(entry: LedgerEntry): LedgerEntry {
@@ -109,11 +109,21 @@ function owned({ routerID, ...entry }: LedgerEntry, numbers: Numbers): LedgerEnt
   return { ...entry, vteps, ...id }
 }
 
-function factsOf(ledger: Ledger, live: ReadonlyMap<string, { readonly labels: Labels }>): readonly NodeFacts[] {
-  return [...ledger.values()].flatMap(({ node, index, vteps, routerID, idle }) => {
+function factsOf(
+  ledger: Ledger,
+  live: ReadonlyMap<string, { readonly labels: Labels }>,
+  exhausted: readonly Exhausted[],
+): readonly NodeFacts[] {
+  const without = Map.groupBy(exhausted, ({ node }) => node)
+  return [...ledger.values()].flatMap(({ node, index, vteps, routerID, idle }): readonly NodeFacts[] => {
     const labels = live.get(node)?.labels
     if (!labels) return []
-    return [{ name: node, index, labels, ...(idle ? {} : { vteps, ...(routerID === undefined ? {} : { routerID }) }) }]
+    const facts = { name: node, index, labels }
+    if (idle) return [facts]
+    const pools = without.get(node)?.map(({ pool }) => pool)
+    return [
+      { ...facts, vteps, ...(routerID === undefined ? {} : { routerID }), ...(pools ? { exhausted: pools } : {}) },
+    ]
   })
 }
 
