@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './command.ts'
+import { ControlPlane } from './control-plane.ts'
 import { eventually } from './eventually.ts'
 import { buildFabric, destroyFabric, endProcesses } from './fabric.ts'
 import type { Frr } from './frr.ts'
@@ -22,6 +23,7 @@ export class Lab {
   readonly topology: Topology
   readonly nodes: readonly LabNode[]
   private routers: ReadonlyMap<string, Frr> = new Map()
+  private plane: ControlPlane | undefined
   private start: Start = { snapshots: new Map(), running: new Map() }
 
   private constructor(topology: Topology) {
@@ -67,6 +69,13 @@ export class Lab {
     await Promise.all(this.nodes.map((node) => node.agent.start()))
   }
 
+  /** API server and controllers, all nodes joined; gone after the scenario. */
+  async startControlPlane(options: { readonly replicas?: number } = {}): Promise<ControlPlane> {
+    this.plane = new ControlPlane(this.nodes, options.replicas ?? 1)
+    await this.plane.start()
+    return this.plane
+  }
+
   /** A namespace of a scenario's own; gone after the scenario. */
   async addNamespace(name: string): Promise<Namespace> {
     await run(['ip', 'netns', 'add', name])
@@ -108,6 +117,7 @@ export class Lab {
   /** Takes everything down, builds it new, records how it looks. */
   async rebuild(): Promise<void> {
     for (const node of this.nodes) await node.agent.kill()
+    await this.stopControlPlane()
     await destroyFabric()
     for (const node of this.nodes) await node.forget()
     this.routers = await buildFabric(this.topology)
@@ -133,6 +143,7 @@ export class Lab {
    */
   async reset(): Promise<readonly string[]> {
     await Promise.all(this.nodes.map((node) => node.clean()))
+    await this.stopControlPlane()
     await this.removeForeignNamespaces()
     for (const [name, frr] of this.routers) if ((await frr.pids()).size < 5) await this.powerOn(name)
     await this.prepareNodes()
@@ -142,6 +153,11 @@ export class Lab {
     return eventually('no differences', async () => ((await this.differences()).length === 0 ? [] : null), {
       timeoutMs: 5000,
     }).catch(() => this.differences())
+  }
+
+  private async stopControlPlane(): Promise<void> {
+    await this.plane?.stop()
+    this.plane = undefined
   }
 
   private async differences(): Promise<string[]> {
@@ -193,7 +209,8 @@ export class Lab {
         return `--- kernel, ${guest.name}\n${(await guest.attempt(['sh', '-c', script])).stdout}`
       }),
     )
-    return [...nodes, ...routers, ...kernels].join('\n')
+    const plane = this.plane === undefined ? [] : [await this.plane.diagnostics()]
+    return [...plane, ...nodes, ...routers, ...kernels].join('\n')
   }
 }
 
