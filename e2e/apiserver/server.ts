@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer as createPlain, type RequestListener, type Server } from 'node:http'
 import { createServer as createSecure } from 'node:https'
-import { isIPv6, type AddressInfo } from 'node:net'
+import { isIPv6, type AddressInfo, type Socket } from 'node:net'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -98,7 +98,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const [audit, faults, watches] = [new Audit(), new Faults(), new Watches()]
   const users = new Map([...Object.entries(options.users ?? {}), [adminToken, admin] as const])
   const { rbac = false, bookmarkMs = 60_000 } = options
-  const settings = { context, audit, faults, watches, users, rbac, bookmarkMs }
+  const reset = ({ remotePort }: Socket): void => front.resetOne(remotePort)
+  const settings = { context, audit, faults, watches, users, rbac, bookmarkMs, reset }
   const listener: RequestListener = (request, response) => void handle(settings, request, response)
   const inner: Server = plain ? createPlain(listener) : createSecure({ cert, key }, listener)
   inner.keepAliveTimeout = 120_000

@@ -80,6 +80,15 @@ export class Front {
     this.#waiting.clear()
   }
 
+  /** Resets the connection that the server inside sees as coming from this port. */
+  resetOne(port: number | undefined): void {
+    for (const { outside, inside } of this.#relays) {
+      if (inside.localPort !== port) continue
+      outside.resetAndDestroy()
+      inside.destroy()
+    }
+  }
+
   get connections(): number {
     return this.#relays.size
   }
@@ -98,6 +107,7 @@ export class Front {
     this.#relays.add(relay)
     forward(outside, inside, () => this.#frozen)
     forward(inside, outside, () => this.#frozen)
+    outside.resume()
     // A reset inside is one outside too.
     inside.on('error', () => outside.resetAndDestroy())
     const close = (): void => {

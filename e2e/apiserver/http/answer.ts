@@ -142,6 +142,7 @@ function watch(
     timeoutMs: Number(query.get('timeoutSeconds') ?? 1800 + Math.floor(Math.random() * 1800)) * 1000,
     shape: (object) => (show ? show([object as KubeObject], {}) : object),
     sent: (count) => amend({ sent: (bytes += count) }),
+    reset: () => response.socket && options.reset(response.socket),
   })
   const forget = options.watches.add({ info, user: user.username, lose })
   response.once('close', forget)

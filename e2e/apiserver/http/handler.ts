@@ -1,5 +1,6 @@
 /** From an HTTP request to its answer: fault, who asks, may they, what is asked, carry it out. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { refused } from '../access/rbac.ts'
 import type { User } from '../access/user.ts'
@@ -21,6 +22,8 @@ export interface HandlerOptions {
   readonly users: ReadonlyMap<string, User>
   readonly rbac: boolean
   readonly bookmarkMs: number
+  /** Resets the connection to the client. */
+  readonly reset: (socket: Socket) => void
 }
 
 export async function handle(
@@ -34,12 +37,12 @@ export async function handle(
   const fault = options.faults.take(info, user?.username ?? '')
   try {
     if (fault?.kind === 'slow') await sleep(fault.milliseconds)
-    else if (fault && !(await survives(fault, request))) return
+    else if (fault && !survives(fault, () => options.reset(request.socket))) return
     if (!user) throw problems.unauthorized()
     const problem = options.rbac ? refused(options.context.store, user, info) : undefined
     if (problem) throw problem
     const result = await answer(options, info, user, request, response, amend)
-    if (fault?.kind === 'lost-answer') request.socket.resetAndDestroy()
+    if (fault?.kind === 'lost-answer') options.reset(request.socket)
     else if (result) send(response, result, amend)
   } catch (error) {
     const problem =
@@ -51,9 +54,9 @@ export async function handle(
 }
 
 /** Whether the request goes on after its fault. */
-async function survives(fault: Fault, request: IncomingMessage): Promise<boolean> {
+function survives(fault: Fault, reset: () => void): boolean {
   if (fault.kind === 'reset') {
-    request.socket.resetAndDestroy()
+    reset()
     return false
   }
   if (fault.kind === 'stall') return false

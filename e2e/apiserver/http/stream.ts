@@ -16,6 +16,8 @@ export interface StreamOptions {
   /** As the client wants objects: tables, or as they are. */
   readonly shape: (object: Fields | KubeObject) => unknown
   readonly sent: (bytes: number) => void
+  /** Resets the connection. */
+  readonly reset: () => void
 }
 
 /** Begins the answer; the returned function is what can befall the watch. */
@@ -69,6 +71,6 @@ export function stream(store: Store, response: ServerResponse, options: StreamOp
       return end()
     }
     stop()
-    response.socket?.resetAndDestroy()
+    options.reset()
   }
 }

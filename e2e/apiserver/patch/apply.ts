@@ -112,12 +112,12 @@ function removeFields(schema: Schema, value: unknown, dropped: FieldSet, kept: F
       .filter(([step]) => stays(step))
       .map(([step, each]) => beneath(step, each, schema.items ?? {}))
       .filter((each) => each !== undefined)
-    return left.length > 0 ? left : undefined
+    return left.length > 0 || kept.owned ? left : undefined
   }
   if (!isFields(value)) return value
   const left = Object.entries(value)
     .filter(([key]) => stays(`f:${key}`))
     .map(([key, each]): [string, unknown] => [key, beneath(`f:${key}`, each, fieldSchema(schema, key))])
     .filter(([, each]) => each !== undefined)
-  return left.length > 0 ? Object.fromEntries(left) : undefined
+  return left.length > 0 || kept.owned ? Object.fromEntries(left) : undefined
 }
