@@ -40,10 +40,16 @@ export async function post({ url, ca, connect }: Endpoint, body: string, timeout
           ? resolve(text)
           : fail(`the server responded with status ${response.statusCode}: ${text}`),
       )
-      response.on('error', (error) => fail(signal.aborted ? 'context deadline exceeded' : error.message))
+      response.on('error', (error) => fail(signal.aborted ? 'context deadline exceeded' : wording(error)))
     },
   )
-  sent.on('error', (error) => fail(signal.aborted ? 'context deadline exceeded' : error.message))
+  sent.on('error', (error) => fail(signal.aborted ? 'context deadline exceeded' : wording(error)))
   sent.end(body)
   return JSON.parse(await promise) as unknown
+}
+
+/** As Go's net package says it. */
+function wording(error: NodeJS.ErrnoException & { readonly address?: string; readonly port?: number }): string {
+  if (error.code !== 'ECONNREFUSED') return error.message
+  return `dial tcp ${error.address ?? ''}:${error.port ?? ''}: connect: connection refused`
 }

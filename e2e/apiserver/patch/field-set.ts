@@ -33,6 +33,15 @@ export const union = (a: FieldSet, b: FieldSet): FieldSet => combine(a, b, (x, y
 export const intersection = (a: FieldSet, b: FieldSet): FieldSet => combine(a, b, (x, y) => x && y)
 export const difference = (a: FieldSet, b: FieldSet): FieldSet => combine(a, b, (x, y) => x && !y)
 
+/** What of the set is not in the other one at all: a map that was full and is empty was there before. */
+export function absentFrom(set: FieldSet, other: FieldSet): FieldSet {
+  const children = [...set.children].map(([step, each]): [string, FieldSet] => [
+    step,
+    absentFrom(each, other.children.get(step) ?? empty),
+  ])
+  return node(set.owned && isEmpty(other), children)
+}
+
 /** Without anything at or beneath the steps. */
 export function removeBeneath(set: FieldSet, steps: readonly string[]): FieldSet {
   const [step, ...rest] = steps

@@ -3,6 +3,7 @@ import type { KubeObject, ManagedFields } from '../object.ts'
 import { without } from '../object.ts'
 import type { Schema } from '../schema/schema.ts'
 import {
+  absentFrom,
   difference,
   fromFieldsV1,
   intersection,
@@ -97,7 +98,7 @@ export interface Difference {
 export function differenceOf(schema: Schema, before: object, after: object): Difference {
   const [was, is] = [ownable(schema, before), ownable(schema, after)]
   const modified = intersection(modifiedFields(schema, before, after), intersection(was, is))
-  return { set: union(difference(is, was), modified), removed: difference(was, is) }
+  return { set: union(absentFrom(is, was), modified), removed: absentFrom(was, is) }
 }
 
 /** After a write that is no apply: whoever wrote owns what changed, the others lose it. */

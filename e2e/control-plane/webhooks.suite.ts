@@ -1,0 +1,152 @@
+/** How an API server calls a validating webhook: the rules nodeleaf's own configuration stands on. */
+import test from 'ava'
+import type { KubeObject } from './client.ts'
+import { eventually, startCluster, type Cluster } from './cluster.ts'
+import { startWebhook, type Webhook } from './webhook.ts'
+
+const root = '/apis/nodeleaf.io/v1alpha1'
+const merge = 'application/merge-patch+json'
+let cluster: Cluster
+let webhook: Webhook
+
+const configuration = (name: string, change: object, clientConfig: object, label: string): KubeObject => ({
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: 'ValidatingWebhookConfiguration',
+  metadata: { name },
+  webhooks: [
+    {
+      name: `${name}.nodeleaf.io`,
+      clientConfig,
+      rules: [
+        {
+          operations: ['CREATE', 'UPDATE', 'DELETE'],
+          apiGroups: ['nodeleaf.io'],
+          apiVersions: ['*'],
+          resources: ['l3vnis'],
+        },
+      ],
+      objectSelector: { matchLabels: { hook: label } },
+      sideEffects: 'None',
+      admissionReviewVersions: ['v1'],
+      failurePolicy: 'Fail',
+      timeoutSeconds: 2,
+      ...change,
+    },
+  ],
+})
+
+const l3vni = (name: string, hook: string): KubeObject => ({
+  apiVersion: 'nodeleaf.io/v1alpha1',
+  kind: 'L3VNI',
+  metadata: { name, labels: { hook } },
+  spec: { vni: 1, vrf: 'red' },
+})
+const post = (name: string, hook: string) => cluster.client.call('POST', `${root}/l3vnis`, { body: l3vni(name, hook) })
+/** What the webhook was asked of an object of a test. */
+const asked = (name: string): string[] =>
+  webhook.requests.filter((each) => each.name === name).map(({ operation }) => operation)
+
+test.before(async (t) => {
+  t.timeout(180_000)
+  cluster = await startCluster()
+  t.log(`API server: ${cluster.name}`)
+  webhook = await startWebhook(({ name }) => {
+    if (name.startsWith('refused')) return { allowed: false, message: 'VNI 1 is taken by L3VNI blue' }
+    if (name.startsWith('silent')) return 'silent'
+    return { allowed: true, warnings: name.startsWith('warned') ? ['no node is selected', 'two "quotes"'] : [] }
+  })
+  const { url, caBundle } = webhook
+  const nowhere = { url: 'https://127.0.0.1:1/validate', caBundle }
+  await cluster.client.apply([
+    configuration('strict', {}, { url, caBundle }, 'strict'),
+    configuration('lenient', { failurePolicy: 'Ignore' }, nowhere, 'lenient'),
+    configuration('broken', {}, nowhere, 'broken'),
+  ])
+  // An API server takes a moment to see a new configuration.
+  await eventually('the webhooks are called', async () => {
+    const [called, failed] = [
+      await post(`probe-${Date.now()}`, 'strict'),
+      await post(`probe-b-${Date.now()}`, 'broken'),
+    ]
+    return called.status === 201 && failed.status === 500 && webhook.requests.length > 0
+  })
+})
+test.after.always(async () => {
+  await cluster?.[Symbol.asyncDispose]()
+  await webhook?.[Symbol.asyncDispose]()
+})
+
+test('what it refuses is refused, with its words', async (t) => {
+  const { status, body } = await post('refused', 'strict')
+  t.is(status, 403)
+  t.is(body.message, 'admission webhook "strict.nodeleaf.io" denied the request: VNI 1 is taken by L3VNI blue')
+  t.is((await cluster.client.call('GET', `${root}/l3vnis/refused`)).status, 404)
+})
+
+test('what it warns of reaches the client', async (t) => {
+  const { status, warnings } = await post('warned', 'strict')
+  t.deepEqual([status, warnings], [201, ['no node is selected', 'two "quotes"']])
+})
+
+test('it is asked of creation, change and deletion, with what was and what comes; not of the status', async (t) => {
+  await post('followed', 'strict')
+  await cluster.client.ask('PATCH', `${root}/l3vnis/followed`, { body: { spec: { vni: 2 } }, type: merge })
+  await cluster.client.ask('PATCH', `${root}/l3vnis/followed/status`, {
+    body: { status: { conditions: [] } },
+    type: merge,
+  })
+  await cluster.client.ask('DELETE', `${root}/l3vnis/followed`)
+  t.deepEqual(asked('followed'), ['CREATE', 'UPDATE', 'DELETE'])
+  const [created, updated, deleted] = webhook.requests.filter(({ name }) => name === 'followed')
+  t.like(created, {
+    oldObject: null,
+    object: { kind: 'L3VNI', spec: { vni: 1 } },
+    userInfo: { username: 'kubernetes-admin' },
+  })
+  t.like(updated, { oldObject: { spec: { vni: 1 } }, object: { spec: { vni: 2 } } })
+  t.like(deleted, { oldObject: { spec: { vni: 2 } }, object: null })
+})
+
+test('it is not asked of what its selector leaves out, nor of what the schema refuses anyway', async (t) => {
+  await post('another', 'no')
+  const bad = { ...l3vni('invalid', 'strict'), spec: { vni: 0, vrf: 'red' } }
+  t.is((await cluster.client.call('POST', `${root}/l3vnis`, { body: bad })).status, 422)
+  t.deepEqual([...asked('another'), ...asked('invalid')], [])
+})
+
+test('when it does not answer in time, failurePolicy Fail refuses', async (t) => {
+  const { status, body } = await post('silent', 'strict')
+  t.is(status, 500)
+  t.regex(body.message, /failed calling webhook "strict\.nodeleaf\.io".*(deadline exceeded|timeout)/)
+})
+
+test('when it is not there, Fail refuses and Ignore goes on', async (t) => {
+  const failed = await post('unanswered', 'broken')
+  t.is(failed.status, 500)
+  t.regex(failed.body.message, /failed calling webhook "broken\.nodeleaf\.io".*connection refused/)
+  t.is((await post('let-through', 'lenient')).status, 201)
+  t.is((await cluster.client.call('DELETE', `${root}/l3vnis/let-through`)).status, 200)
+})
+
+test('a configuration is completed, and refused when it lacks what it must have', async (t) => {
+  const made = await cluster.client.ask(
+    'GET',
+    '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/strict',
+  )
+  t.like((made['webhooks'] as object[])[0], {
+    matchPolicy: 'Equivalent',
+    namespaceSelector: {},
+    rules: [{ scope: '*' }],
+  })
+  const bad = configuration('bad', { sideEffects: undefined, timeoutSeconds: 31 }, { url: webhook.url }, 'x')
+  const { status, body } = await cluster.client.call(
+    'POST',
+    '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations',
+    { body: bad },
+  )
+  t.is(status, 422)
+  t.deepEqual((body.details.causes as { field: string }[]).map(({ field }) => field).sort(), [
+    'webhooks[0].sideEffects',
+    'webhooks[0].timeoutSeconds',
+  ])
+})
