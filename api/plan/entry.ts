@@ -18,7 +18,7 @@ export interface SharedEntry {
   readonly hash: bigint
   readonly piece: Piece
   /** Why something of it waits on every node. */
-  readonly waitsOn?: (node: string) => Violation
+  readonly waitsOn?: Violation
 }
 
 export interface SessionEntry {
@@ -94,8 +94,7 @@ export function pieceFor(entry: Entry, index: number): Piece {
 
 /** Whether the two say the same on every node. */
 export function sameEntry(a: Entry, b: Entry): boolean {
-  if (a.type === 'shared')
-    return b.type === 'shared' && a.text === b.text && a.waitsOn?.('')?.message === b.waitsOn?.('')?.message
+  if (a.type === 'shared') return b.type === 'shared' && a.text === b.text && a.waitsOn?.message === b.waitsOn?.message
   return b.type === 'session' && a.head === b.head && a.tail === b.tail && sameNetworks(a, b)
 }
 

@@ -11,8 +11,7 @@ import { hostSessionPlan, passwordOf, type Secrets } from './session.ts'
 
 /** A session before a node is known: with the host's addresses it is a plan, or it waits for its password. */
 export type SessionDraft =
-  | { readonly planWith: (hostAddresses: readonly string[]) => HostSessionPlan }
-  | { readonly waitsOn: (node: string) => Violation }
+  { readonly planWith: (hostAddresses: readonly string[]) => HostSessionPlan } | { readonly waitsOn: Violation }
 
 type SessionOwner = L3VNI | L3Passthrough
 
@@ -21,7 +20,7 @@ export function sessionDraft(owner: SessionOwner, session: HostSession, asn: num
   const found = passwordOf(session, secrets)
   if (!('password' in found)) {
     const field = 'spec.hostSession.passwordSecret'
-    return { waitsOn: (node) => part(owner, waits(object, field, found, 'the host session', node)) }
+    return { waitsOn: part(owner, waits(object, field, found, 'the host session')) }
   }
   const policies = owner.kind === 'L3VNI' ? { fromHost: owner.spec.exportPolicy, toHost: owner.spec.importPolicy } : {}
   const context = { asn, password: found.password, ...policies }

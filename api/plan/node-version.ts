@@ -104,8 +104,13 @@ export class NodeVersion implements PlanVersion {
   /** The same list as long as it says the same. */
   #keepRefused(before: readonly Violation[]): void {
     const now = this.#refusals()
-    this.#refused = now.length === before.length && JSON.stringify(now) === JSON.stringify(before) ? before : now
+    const same = now.length === before.length && now.every((each, at) => sameViolation(each, before[at]))
+    this.#refused = same ? before : now
   }
+}
+
+function sameViolation(a: Violation, b: Violation | undefined): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }
 
 function overlaySince(sum: RevisionSum, before: Template, after: Template, index: number): RevisionSum {

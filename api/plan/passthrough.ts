@@ -22,7 +22,7 @@ export function plannedPassthrough(
   if (refused.length > 0) return { refused }
   const { hostSession } = passthrough.spec
   const draft = sessionDraft(passthrough, hostSession, router.asn, secrets)
-  if ('waitsOn' in draft) return { refused: [draft.waitsOn(node.name)] }
+  if ('waitsOn' in draft) return { refused: [draft.waitsOn] }
   const addresses = hostAddresses(hostSession, node.index)
   if (!addresses) return { refused: [sessionExhausted(passthrough, hostSession, node)] }
   return { session: draft.planWith(addresses), refused: [] }

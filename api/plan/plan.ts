@@ -37,12 +37,12 @@ export function plan(snapshot: Snapshot, node: NodeFacts): Planned {
   const refused = [...fabric.refused, ...here.refused, ...(own?.refused ?? [])]
   const router = own?.router
   if (!router) {
-    refused.push(...overlay.map((each) => noUnderlay(overlayRef(each), node.name)))
+    refused.push(...overlay.map((each) => noUnderlay(overlayRef(each))))
     return { plan: { node: node.name, vrfs: [], segments: [] }, refused: refused.sort(byObject) }
   }
   const vnis = overlay.filter((each) => each.kind !== 'L3Passthrough')
   const tunnels = router.vteps.length > 0
-  if (!tunnels) refused.push(...vnis.map((each) => noVTEP(overlayRef(each), each.spec.vni, router.for, node.name)))
+  if (!tunnels) refused.push(...vnis.map((each) => noVTEP(overlayRef(each), each.spec.vni, router.for)))
   const l3vnis = tunnels ? vnis.filter((each) => each.kind === 'L3VNI') : []
   const l2vnis = tunnels ? vnis.filter((each) => each.kind === 'L2VNI') : []
   const vrfs = vrfSources(l3vnis, l2vnis).map((source) => nodeVrf(source, router.asn, node, secrets, refused))
@@ -74,7 +74,7 @@ function nodeSession(
   if (!hostSession) return undefined
   const draft = sessionDraft(l3, hostSession, asn, secrets)
   const addresses = hostAddresses(hostSession, node.index)
-  if ('waitsOn' in draft) refused.push(draft.waitsOn(node.name))
+  if ('waitsOn' in draft) refused.push(draft.waitsOn)
   else if (!addresses) refused.push(sessionExhausted(l3, hostSession, node))
   else return draft.planWith(addresses)
   return undefined

@@ -21,13 +21,17 @@ export function poolExhausted(
   }
 }
 
+/*
+ * What waits for another object is said without the node: it is the same on thousands of them, for thousands of objects,
+ * so that they share it.
+ */
+
 /** A session waits for its password, the rest of the object goes on. */
 export function waits(
   object: ObjectRef,
   field: string,
   why: { readonly reason: Violation['reason']; readonly message: string },
   what: string,
-  node: string,
 ): Violation {
   return {
     object,
@@ -35,34 +39,31 @@ export function waits(
     field,
     message: `${why.message}; ${what} waits for it`,
     remedy: 'create the Secret with that key',
-    node,
     pending: true,
     partial: true,
   }
 }
 
-export function noUnderlay(object: ResourceRef, node: string): Violation {
+export function noUnderlay(object: ResourceRef): Violation {
   return {
     object,
     reason: 'NoUnderlay',
     field: 'spec.nodeSelector',
-    message: `no Underlay stands on node ${node}, which ${nameOf(object)} selects`,
+    message: `no Underlay stands on the node, which ${nameOf(object)} selects`,
     remedy: 'add an Underlay that selects the node',
-    node,
     pending: true,
   }
 }
 
-export function noVTEP(object: ResourceRef, vni: number, underlay: ResourceRef, node: string): Violation {
+export function noVTEP(object: ResourceRef, vni: number, underlay: ResourceRef): Violation {
   return {
     object,
     reason: 'NoVTEP',
     field: 'spec.vni',
     value: vni,
-    message: `${nameOf(underlay)} has no VTEP address for node ${node}`,
+    message: `${nameOf(underlay)} has no VTEP address for the node`,
     remedy: `give ${nameOf(underlay)} a pool in spec.vtep.cidrs that is large enough`,
     other: underlay,
-    node,
     pending: true,
   }
 }

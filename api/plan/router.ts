@@ -33,7 +33,7 @@ export function plannedRouter(
   if (routerID === undefined) return { vteps, refused }
   const meeting = vtepOfNeighbor(underlay, node, vteps)
   if (meeting) return { vteps, refused: [...refused, meeting] }
-  const { neighbors, waiting } = neighborPlans(underlay, node, secrets)
+  const { neighbors, waiting } = neighborPlans(underlay, secrets)
   const { enabled, restartTime, stalePathTime } = spec.gracefulRestart
   const router: RouterPlan = {
     for: object,
@@ -52,14 +52,14 @@ export function plannedRouter(
   return { router, vteps, refused: [...refused, ...waiting] }
 }
 
-function neighborPlans(underlay: Underlay, node: NodeFacts, secrets: Secrets) {
+function neighborPlans(underlay: Underlay, secrets: Secrets) {
   const neighbors: NeighborPlan[] = []
   const waiting: Violation[] = []
   for (const [position, neighbor] of underlay.spec.neighbors.entries()) {
     const password = passwordOf(neighbor, secrets)
     const field = `spec.neighbors[${position}].passwordSecret`
     if ('password' in password) neighbors.push(neighborPlan(neighbor, underlay.spec, password.password))
-    else waiting.push(waits(refOf(underlay), field, password, 'the neighbour', node.name))
+    else waiting.push(waits(refOf(underlay), field, password, 'the neighbour'))
   }
   return { neighbors: neighbors.sort((a, b) => compare(peerKey(a), peerKey(b))), waiting }
 }

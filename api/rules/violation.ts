@@ -29,7 +29,7 @@ export interface Violation {
   readonly message: string
   readonly remedy: string
   readonly other?: ObjectRef
-  /** The node that it is about, where it is about one. */
+  /** The node that it is about, where it is about one. What is `pending` for want of another object is about each alike. */
   readonly node?: string
   /** The object waits for another, rather than being wrong. */
   readonly pending?: true
