@@ -201,9 +201,17 @@ test('with garbage collection, what a gone node owned goes after it', async (t) 
   t.true(await eventually('it is gone', async () => (await client.call('GET', `${maps}/owned`)).status === 404))
 })
 
+test('a ConfigMap of more than a MiB is refused', async (t) => {
+  const { client } = await started(t)
+  const { status, body } = await client.call('POST', maps, { body: map('large', { text: 'x'.repeat(2 ** 20 + 1) }) })
+  t.deepEqual([status, body.reason, body.details.causes[0].reason], [422, 'Invalid', 'FieldValueTooLong'])
+})
+
 test('what etcd would not take is refused', async (t) => {
   const { client } = await started(t)
-  const { status, body } = await client.call('POST', maps, { body: map('large', { text: 'x'.repeat(1.6e6) }) })
+  const { status, body } = await client.call('POST', maps, {
+    body: { metadata: { name: 'large', annotations: { text: 'x'.repeat(1.6e6) } } },
+  })
   t.is(status, 500)
   t.regex(body.message, /request is too large/)
 })

@@ -54,11 +54,6 @@ export function removeBeneath(set: FieldSet, steps: readonly string[]): FieldSet
   )
 }
 
-/** Only what is at or beneath one first step. */
-export function onlyBeneath(set: FieldSet, step: string): FieldSet {
-  return node(false, [[step, set.children.get(step) ?? empty]])
-}
-
 export function toFieldsV1(set: FieldSet): Fields {
   const beneath = [...set.children]
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -15,6 +15,19 @@ function requireMicroTime(value: unknown): void {
     )
 }
 
+/** A MiB of values: what a ConfigMap or a Secret may hold (pkg/apis/core/validation). */
+export function checkSize(object: KubeObject): readonly FieldProblem[] {
+  const most = 2 ** 20
+  const values = (key: string): string[] => (isFields(object[key]) ? Object.values(object[key]).map(String) : [])
+  const base64 = object.kind === 'Secret' ? values('data') : values('binaryData')
+  const plain = object.kind === 'Secret' ? [] : values('data')
+  const size = [
+    ...base64.map((each) => Buffer.byteLength(each, 'base64')),
+    ...plain.map((each) => Buffer.byteLength(each)),
+  ]
+  return size.reduce((sum, each) => sum + each, 0) > most ? [found.tooLong(['data'], most)] : []
+}
+
 /** pkg/apis/coordination/validation */
 export function checkLease(lease: KubeObject): readonly FieldProblem[] {
   const spec = isFields(lease['spec']) ? lease['spec'] : {}

@@ -1,7 +1,7 @@
 /** The resources that are there without a CRD. */
 import { metadataSchema } from '../schema/metadata.ts'
 import type { Schema } from '../schema/schema.ts'
-import { checkEvent, checkLease, checkWebhooks } from './builtin-checks.ts'
+import { checkEvent, checkLease, checkSize, checkWebhooks } from './builtin-checks.ts'
 import { prepareCrd, checkCrd } from './crd.ts'
 import { prepareNamespace, prepareSecret, prepareWebhooks } from './builtin-defaults.ts'
 import type { Resource } from './resource.ts'
@@ -83,8 +83,12 @@ export const builtins: readonly Resource[] = [
     fields: { status: conditions },
     prepare: prepareNamespace,
   }),
-  builtin('v1', 'Secret', 'secrets', { fields: { data: map }, prepare: prepareSecret }),
-  builtin('v1', 'ConfigMap', 'configmaps', { shortNames: ['cm'], fields: { data: map, binaryData: map } }),
+  builtin('v1', 'Secret', 'secrets', { fields: { data: map }, prepare: prepareSecret, check: checkSize }),
+  builtin('v1', 'ConfigMap', 'configmaps', {
+    shortNames: ['cm'],
+    fields: { data: map, binaryData: map },
+    check: checkSize,
+  }),
   builtin('v1', 'Pod', 'pods', {
     shortNames: ['po'],
     status: true,

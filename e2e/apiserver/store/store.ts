@@ -47,7 +47,8 @@ export class Store {
   /** All of a resource, in the order of their keys, now or at a revision that is not compacted. */
   list(resource: string, revision = this.#revision): readonly KubeObject[] {
     const objects = new Map(this.#objects.get(resource))
-    for (const change of this.#history.toReversed()) {
+    const later = revision < this.#revision ? this.#history.toReversed() : []
+    for (const change of later) {
       if (change.revision <= revision) break
       if (change.resource !== resource) continue
       if (change.before) objects.set(key(change.object), change.before)
