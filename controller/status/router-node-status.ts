@@ -1,8 +1,8 @@
 /** What is said of a node: Connected (its agent is), Ready (all that it should do works), and what is in the way. Pure. */
-import { nameOf, type Violation } from '../../api/rules/violation.ts'
 import type { Detail } from '../../api/wire/generated/distribution_pb.ts'
 import type { Condition } from '../fabric/world.ts'
 import type { NodeState, Versions } from './fleet.ts'
+import { refusedList } from './refused-list.ts'
 import { dated, secondsText } from './resource-status.ts'
 import { standingOf, type Clock } from './tally.ts'
 
@@ -72,7 +72,7 @@ export function routerNodeState(
       ...(applied === undefined ? {} : { applied }),
       ...(lastGood === undefined ? {} : { lastGood }),
     },
-    failures: failures.slice(0, MOST_FAILURES),
+    failures: failures.first,
     versions: state.versions,
   }
 }
@@ -91,7 +91,7 @@ function connectedOf({ connection }: NodeState): Said {
 function readyOf(
   state: NodeState,
   standing: ReturnType<typeof standingOf>,
-  failures: readonly Failure[],
+  failures: Failures,
   before: readonly Condition[],
   { nowMs }: Clock,
 ): Said {
@@ -102,10 +102,10 @@ function readyOf(
   if (state.problem !== undefined) return say('False', state.problem.reason, state.problem.message)
   const { rejected, desired, conflicts } = state
   if (rejected !== undefined) return say('False', 'PlanNotTaken', `the agent did not take the plan: ${rejected}`)
-  const [first] = failures
+  const [first] = failures.first
   if (first !== undefined) {
     const { kind, name, reason, message } = first
-    const rest = failures.length > 1 ? `; and ${failures.length - 1} more` : ''
+    const rest = failures.count > 1 ? `; and ${failures.count - 1} more` : ''
     return say('False', reason, `${kind}/${name}: ${message}${rest}`.slice(0, LONGEST_MESSAGE))
   }
   if (desired === undefined) return say('False', 'NoPlan', 'the node has no number yet, so no plan')
@@ -129,32 +129,31 @@ export function onItsWayUntilMs(state: NodeState): number | undefined {
   return state.pendingSince === Infinity ? undefined : state.desiredSinceMs + ON_ITS_WAY_MS
 }
 
-/** What failed first, then what waits; all of it, so that it can be counted. */
-function failuresOf({ refused, unready }: NodeState): readonly Failure[] {
-  const own = refused.filter(({ node }) => node !== undefined).map(refusal)
-  const seen = new Set(own.map(({ kind, name }) => `${kind}/${name}`))
-  const tried = [...unready].flatMap(
-    ([key, { state, reason, message }]): (Failure & { readonly failed: boolean })[] => {
-      const slash = key.indexOf('/')
-      if (seen.has(key) || state === 'Applying') return []
-      const failed = state !== 'Pending'
-      return [{ kind: key.slice(0, slash), name: key.slice(slash + 1), reason, message: cut(message), failed }]
-    },
-  )
-  const all = [...own, ...tried].sort((a, b) => Number(b.failed) - Number(a.failed))
-  return all.map(({ kind, name, reason, message }) => ({ kind, name, reason, message }))
+interface Failures {
+  readonly first: readonly Failure[]
+  readonly count: number
 }
 
-function refusal(violation: Violation): Failure & { readonly failed: boolean } {
-  const { object, field, message, remedy, reason, pending } = violation
-  const text = cut(`${field}: ${message}; ${remedy}`)
-  return {
-    kind: object.kind,
-    name: nameOf(object).slice(object.kind.length + 1),
-    reason,
-    message: text,
-    failed: !pending,
-  }
+/** What failed first, then what waits: as many as anybody reads, and how many there are. */
+function failuresOf({ refused, unready }: NodeState): Failures {
+  const { left, keys } = refusedList(refused)
+  const tried = [...unready].filter(([key, { state }]) => state !== 'Applying' && !keys.has(key))
+  const parts = [
+    left.filter(({ sort }) => sort === 'failed').map(({ key, reason, message }) => [key, reason, message] as const),
+    tried
+      .filter(([, { state }]) => state !== 'Pending')
+      .map(([key, { reason, message }]) => [key, reason, message] as const),
+    tried
+      .filter(([, { state }]) => state === 'Pending')
+      .map(([key, { reason, message }]) => [key, reason, message] as const),
+    left.filter(({ sort }) => sort === 'waiting').map(({ key, reason, message }) => [key, reason, message] as const),
+  ]
+  const first = parts.flatMap((part) => part.slice(0, MOST_FAILURES)).slice(0, MOST_FAILURES)
+  const made = first.map(([key, reason, message]): Failure => {
+    const slash = key.indexOf('/')
+    return { kind: key.slice(0, slash), name: key.slice(slash + 1), reason, message: cut(message) }
+  })
+  return { first: made, count: parts.reduce((sum, part) => sum + part.length, 0) }
 }
 
 const cut = (text: string): string => (text.length <= LONGEST_FAILURE ? text : `${text.slice(0, LONGEST_FAILURE - 1)}…`)

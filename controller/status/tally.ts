@@ -1,11 +1,14 @@
 /**
  * On how many nodes each resource works, and what is in the way elsewhere. Pure.
  *
- * Nodes in the same condition are counted together, selector by selector; only what a node named as not Ready is looked
- * at one by one. So a round costs nodes x selectors + resources + exceptions, never nodes x resources.
+ * Nodes in the same condition are counted together, selector by selector, and so are nodes on which the same is refused;
+ * only what a node named as not Ready is looked at one by one. So a round costs nodes x selectors + resources + exceptions,
+ * never nodes x resources.
  */
 import { selects, type Labels, type LabelSelector } from '../../api/kinds/selector.ts'
+import type { Violation } from '../../api/rules/violation.ts'
 import type { NodeState } from './fleet.ts'
+import { refusedList, type RefusedList } from './refused-list.ts'
 
 export interface Counted {
   readonly key: string
@@ -91,45 +94,81 @@ export function tally(
   const standings = nodes.map(({ state }) => standingOf(state, clock))
   const groups = new Map<string, Group>()
   const tallies = new Map<string, Counts>()
-  const known = new Map<string, { readonly counted: Counted; readonly group: Group; readonly counts: Counts }>()
+  const known = new Map<string, Known>()
   for (const counted of resources) {
     const by = JSON.stringify(counted.selector ?? {})
     let group = groups.get(by)
     if (group === undefined) groups.set(by, (group = groupOf(counted.selector, nodes, standings)))
     const counts = countsOf(group, counted.changedAt)
     tallies.set(counted.key, counts)
-    known.set(counted.key, { counted, group, counts })
+    known.set(counted.key, { changedAt: counted.changedAt, group, counts })
   }
-  for (const [at, node] of nodes.entries()) {
+  for (const [refused, sharers] of sharersOf(nodes, standings)) take(refusedList(refused), sharers, known)
+  for (const [at, { name, state }] of nodes.entries()) {
     const standing = standings[at]
-    if (standing !== 'whole' && standing !== 'lagging') continue
-    const named = new Set<string>()
-    const except = (key: string, sort: 'failed' | 'waiting' | 'applying', obstacle: Obstacle): void => {
+    if ((standing !== 'whole' && standing !== 'lagging') || state.unready.size === 0) continue
+    const { keys } = refusedList(state.refused)
+    for (const [key, { state: how, reason, message }] of state.unready) {
       const found = known.get(key)
-      if (found === undefined || found.group.member[at] !== 1 || named.has(key)) return
-      named.add(key)
-      const { counts, counted } = found
+      if (found === undefined || found.group.member[at] !== 1 || keys.has(key)) continue
+      const sort = sortOf(how)
       // A lagging node that has not been through the resource's last change is counted as applying already.
-      if (standing === 'lagging' && counted.changedAt >= node.state.pendingSince) counts.applying--
-      else counts.ready--
-      counts[sort]++
-      note(counts.obstacles[sort], obstacle)
+      if (standing === 'lagging' && found.changedAt >= state.pendingSince) found.counts.applying--
+      else found.counts.ready--
+      found.counts[sort]++
+      note(found.counts.obstacles[sort], { node: name, reason, message })
     }
-    for (const { object, pending, reason, message, remedy } of refusedOf(node.state))
-      except(`${object.kind}/${object.name}`, pending ? 'waiting' : 'failed', {
-        node: node.name,
-        reason,
-        message: `${message}; ${remedy}`,
-      })
-    for (const [key, { state, reason, message }] of node.state.unready)
-      except(key, sortOf(state), { node: node.name, reason, message })
   }
   return tallies
 }
 
-/** What the rules of the whole fabric refuse is said of the resource once, not of each node. */
-function refusedOf(state: NodeState) {
-  return state.refused.filter(({ node }) => node !== undefined)
+interface Known {
+  readonly changedAt: number
+  readonly group: Group
+  readonly counts: Counts
+}
+
+interface Sharer {
+  readonly at: number
+  readonly name: string
+  /** First epoch that it has not been through. */
+  readonly since: number
+}
+
+/** Nodes that work, by the list of what is refused there. */
+function sharersOf(
+  nodes: readonly CountedNode[],
+  standings: readonly Standing[],
+): ReadonlyMap<readonly Violation[], readonly Sharer[]> {
+  const sharers = new Map<readonly Violation[], Sharer[]>()
+  for (const [at, { name, state }] of nodes.entries()) {
+    const standing = standings[at]
+    if ((standing !== 'whole' && standing !== 'lagging') || state.refused.length === 0) continue
+    const sharer = { at, name, since: standing === 'whole' ? Infinity : state.pendingSince }
+    const list = sharers.get(state.refused)
+    if (list === undefined) sharers.set(state.refused, [sharer])
+    else list.push(sharer)
+  }
+  return sharers
+}
+
+/** Takes what is refused from what is counted as ready or applying: for all nodes of the list at once. */
+function take({ left }: RefusedList, sharers: readonly Sharer[], known: ReadonlyMap<string, Known>): void {
+  const inGroup = new Map<Group, readonly Sharer[]>()
+  for (const { key, sort, reason, message } of left) {
+    const found = known.get(key)
+    if (found === undefined) continue
+    let selected = inGroup.get(found.group)
+    if (selected === undefined) {
+      selected = sharers.filter(({ at }) => found.group.member[at] === 1).sort((a, b) => a.since - b.since)
+      inGroup.set(found.group, selected)
+    }
+    const behind = countUpTo(selected, found.changedAt)
+    found.counts.applying -= behind
+    found.counts.ready -= selected.length - behind
+    found.counts[sort] += selected.length
+    for (const { name } of selected.slice(0, NAMED)) note(found.counts.obstacles[sort], { node: name, reason, message })
+  }
 }
 
 function sortOf(state: string): 'failed' | 'waiting' | 'applying' {

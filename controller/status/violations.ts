@@ -1,7 +1,8 @@
-/** What rules say of each object, gathered from the fabric and from every node. Pure. */
+/** Which conflicts each object is in, gathered from the fabric and from every node. Pure. */
 import type { Violation } from '../../api/rules/violation.ts'
 import { keyOf } from '../fabric/world.ts'
 import type { NodeState } from './fleet.ts'
+import { refusedList } from './refused-list.ts'
 
 /** Enough to name a few nodes; a conflict on thousands of nodes is the same one. */
 const MOST = 100
@@ -20,6 +21,6 @@ export function violationsByObject(
   }
   for (const violation of fabric) take(violation)
   for (const { state } of nodes)
-    for (const violation of state.refused) if (violation.node !== undefined) take(violation)
+    if (state.refused.length > 0) for (const violation of refusedList(state.refused).conflicts) take(violation)
   return found
 }
