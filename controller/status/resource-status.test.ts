@@ -21,6 +21,7 @@ const counts = (more: Partial<Tally> = {}): Tally => ({
   selected: 3,
   ready: 3,
   failed: 0,
+  broken: 0,
   waiting: 0,
   applying: 0,
   away: 0,

@@ -23,7 +23,7 @@ import { Epochs } from './epochs.ts'
 import { Fleet, type NodeState } from './fleet.ts'
 import { resourceStatus } from './resource-status.ts'
 import { onItsWayUntilMs, routerNodeDetail, routerNodeState, type RouterNodeState } from './router-node-status.ts'
-import { tally, type Clock, type CountedNode } from './tally.ts'
+import { tally, type Clock, type CountedNode, type Tally } from './tally.ts'
 import { nodeTransitions, resourceTransitions } from './transitions.ts'
 import { violationsByObject } from './violations.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -62,6 +62,8 @@ export class StatusKeeper implements AgentObserver {
   readonly #nodeWrites: WriteQueue
   /** What was said last, by uid; not yet written perhaps. */
   readonly #said = new Map<string, ResourceStatus>()
+  /** Resources that are not Ready for the sake of nodes alone. */
+  readonly #quiet = new Set<string>()
   readonly #nodeSaid = new Map<string, Said>()
   readonly #detailSaid = new Map<string, string>()
   readonly #detailAsked = new Map<string, bigint>()
@@ -176,7 +178,8 @@ export class StatusKeeper implements AgentObserver {
       if (signal.aborted) break
       const start = performance.now()
       const sweep = start - sweptAt >= SWEEP_MS
-      if (sweep) {
+      // What still waits to be written is not stored yet.
+      if (sweep && this.counts().waiting === 0) {
         sweptAt = start
         this.#forgetSaid()
       }
@@ -270,17 +273,24 @@ export class StatusKeeper implements AgentObserver {
         tally: tallies.get(key),
       }
       const status = resourceStatus(facts, clock.nowMs)
-      if (status !== undefined && !sameStatus(before, status)) this.#say(declared, before, status)
+      if (status !== undefined && !sameStatus(before, status)) this.#say(declared, before, status, facts.tally)
     }
     const uids = new Set(world.declared.map(({ uid }) => uid))
     for (const uid of this.#said.keys()) if (!uids.has(uid)) this.#said.delete(uid)
+    for (const uid of this.#quiet) if (!uids.has(uid)) this.#quiet.delete(uid)
   }
 
-  #say(declared: Declared, before: ResourceStatus | undefined, status: ResourceStatus): void {
+  #say(
+    declared: Declared,
+    before: ResourceStatus | undefined,
+    status: ResourceStatus,
+    counts: Tally | undefined,
+  ): void {
     const { ref, uid } = declared
     this.#said.set(uid, status)
+    const quiet = this.#isQuiet(uid, status, counts)
     for (const told of resourceTransitions(before?.conditions ?? [], status.conditions, status.nodes?.failed ?? 0))
-      this.#record({ ...told, regarding: { type: 'resource', ref, uid } })
+      if (!quiet || told.action !== 'Reporting') this.#record({ ...told, regarding: { type: 'resource', ref, uid } })
     const urgent = !sameConditions(before?.conditions ?? [], status.conditions)
     this.#resourceWrites.add(`status of ${keyOf(ref)}`, urgent ? 0 : 1, async (signal) => {
       const latest = this.#said.get(uid)
@@ -288,6 +298,17 @@ export class StatusKeeper implements AgentObserver {
       await this.#options.store.applyStatus(declared, latest, signal)
       return true
     })
+  }
+
+  /** That a node is away or broken, and back, is an Event on the node, not one on each of two thousand resources. */
+  #isQuiet(uid: string, { conditions }: ResourceStatus, counts: Tally | undefined): boolean {
+    const ready = conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+    if (ready) return this.#quiet.delete(uid)
+    const { failed = 0, broken = 0, away = 0, waiting = 0, applying = 0 } = counts ?? {}
+    const quiet = broken + away > 0 && failed === broken && waiting === 0 && applying === 0
+    if (quiet) this.#quiet.add(uid)
+    else this.#quiet.delete(uid)
+    return quiet
   }
 
   #evaluateNode(node: string, clock: Clock): void {

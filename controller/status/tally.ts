@@ -34,6 +34,8 @@ export interface Tally {
   readonly ready: number
   /** Tried and failed, or refused for a reason that will not go away by waiting. */
   readonly failed: number
+  /** Of those, nodes that are broken as a whole. */
+  readonly broken: number
   /** Waits for something that somebody has to do: a Secret, an Underlay. */
   readonly waiting: number
   /** The node has not been through it yet. */
@@ -220,6 +222,7 @@ function countsOf(group: Group, changedAt: number): Counts {
     selected: group.selected,
     ready: group.whole + group.lagging.length - behind,
     failed: group.brokenCount,
+    broken: group.brokenCount,
     waiting: 0,
     applying: behind,
     away: group.awayCount,
