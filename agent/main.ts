@@ -3,7 +3,8 @@ import { promises } from 'node:fs'
 import manifest from '../package.json' with { type: 'json' }
 import { runAgent } from './agent.ts'
 import { createLog, type Log } from '../log/log.ts'
-import { helpText, parseOptions, UsageError, type AgentOptions } from './options.ts'
+import { UsageError } from '../flags/flags.ts'
+import { helpText, parseOptions, type AgentOptions } from './options.ts'
 import { uninstall } from './uninstall.ts'
 
 // libuv's threads inherit the namespace of whoever starts them: start them here, in the host's, before any setns.

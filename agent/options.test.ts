@@ -1,5 +1,6 @@
 import test from 'ava'
-import { helpText, parseOptions, UsageError } from './options.ts'
+import { UsageError } from '../flags/flags.ts'
+import { helpText, parseOptions } from './options.ts'
 
 test('without flags everything has a default', (t) => {
   const options = parseOptions([])

@@ -1,5 +1,14 @@
 /** The agent's command line: one table of flags makes the parser, the defaults and the help text. */
-import { parseArgs } from 'node:util'
+import {
+  endpoint,
+  flagRows,
+  integer,
+  oneOf,
+  parseFlags,
+  UsageError,
+  type Endpoint,
+  type Flags,
+} from '../flags/flags.ts'
 import { FORMATS, LEVELS, type Format, type Level } from '../log/log.ts'
 
 export interface AgentOptions {
@@ -19,7 +28,7 @@ export interface AgentOptions {
   readonly frrName: string
   /** Directory of FRR's vty sockets. */
   readonly frrSockets: string
-  readonly health?: { readonly address: string; readonly port: number }
+  readonly health?: Endpoint
   readonly logFormat: Format
   readonly logLevel: Level
   readonly resyncSeconds: number
@@ -36,18 +45,7 @@ export interface ControllerOptions {
   readonly proof: { readonly tokenFile: string } | { readonly certFile: string; readonly keyFile: string }
 }
 
-/** A command line that cannot be used; the message says which flag and what it takes. */
-export class UsageError extends Error {
-  readonly code = 'USAGE'
-}
-
-interface Flag {
-  readonly value: string
-  readonly default?: string
-  readonly help: string
-}
-
-const FLAGS: Readonly<Record<string, Flag>> = {
+const FLAGS: Flags = {
   'config-dir': {
     value: 'DIR',
     default: '/etc/nodeleaf',
@@ -100,10 +98,6 @@ const FLAGS: Readonly<Record<string, Flag>> = {
 
 /** The text of `nodeleaf-agent --help`. */
 export function helpText(): string {
-  const rows = Object.entries(FLAGS).map(([flagName, flag]) => {
-    const left = `  --${flagName} ${flag.value}`
-    return `${left.padEnd(28)} ${flag.help}${flag.default === undefined ? '' : ` (default: ${flag.default})`}`
-  })
   return [
     'nodeleaf-agent keeps this node a leaf of the EVPN fabric: it makes the router of the configuration in a network',
     'namespace, and keeps it that way. Stopping it changes nothing on the node.',
@@ -113,7 +107,7 @@ export function helpText(): string {
     '       nodeleaf-agent --help | --version',
     '',
     'Flags (the same for both commands):',
-    ...rows,
+    ...flagRows(FLAGS),
     '',
     'Exit codes: 0 done, 1 failed, 2 the command line cannot be used.',
     '',
@@ -122,13 +116,10 @@ export function helpText(): string {
 
 /** Reads the arguments after the program's name. @throws UsageError */
 export function parseOptions(args: readonly string[]): AgentOptions {
-  const { values, positionals } = parsed(args)
-  const empty = Object.keys(FLAGS).find((flag) => values[flag] === '')
-  if (empty !== undefined) throw new UsageError(`--${empty} needs a value`)
-  const text = (flag: string): string | undefined => values[flag] ?? FLAGS[flag]?.default
+  const { text, positionals, help, version } = parseFlags(FLAGS, args)
   const required = (flag: string): string => text(flag) ?? ''
   const [first = 'run', ...rest] = positionals
-  const command = values['help'] ? 'help' : values['version'] ? 'version' : first
+  const command = help ? 'help' : version ? 'version' : first
   if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`)
   const netns = name('netns', required('netns'))
   const frrName = name('frr-name', text('frr-name') ?? netns)
@@ -157,50 +148,12 @@ export function parseOptions(args: readonly string[]): AgentOptions {
   }
 }
 
-function parsed(args: readonly string[]): { values: Record<string, string | undefined>; positionals: string[] } {
-  try {
-    const flags = Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }])
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...Object.fromEntries(flags),
-        help: { type: 'boolean' as const, short: 'h' },
-        version: { type: 'boolean' as const },
-      },
-    })
-    return { values: values as Record<string, string | undefined>, positionals }
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
-  }
-}
-
-function oneOf<T extends string>(what: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((candidate) => candidate === value)
-  if (found === undefined) throw new UsageError(`${what} is "${value}", but must be one of ${allowed.join(', ')}`)
-  return found
-}
-
-function integer(flag: string, value: string, least: number, most: number): number {
-  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
-  if (!(number >= least && number <= most)) {
-    throw new UsageError(`--${flag} is "${value}", but must be a whole number from ${least} to ${most}`)
-  }
-  return number
-}
-
 /** Names of namespaces and FRR path spaces become file names. */
 function name(flag: string, value: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(value)) {
     throw new UsageError(`--${flag} is "${value}", but must be letters, digits, "_", "." and "-", at most 64`)
   }
   return value
-}
-
-function endpoint(flag: string, value: string): { address: string; port: number } {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(value)
-  if (match === null) throw new UsageError(`--${flag} is "${value}", but must be ADDRESS:PORT, such as 127.0.0.1:9100`)
-  return { address: match[1] ?? match[2] ?? '', port: integer(flag, match[3] ?? '', 0, 65_535) }
 }
 
 const CONTROLLER_FLAGS = ['controller-ca', 'controller-name', 'token-file', 'tls-cert', 'tls-key'] as const
