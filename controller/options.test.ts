@@ -26,7 +26,7 @@ test('a Pod needs no flag', (t) => {
     webhook: { address: '::', port: 9443 },
     metrics: { address: '::', port: 8080 },
     indexRestMs: 3_600_000,
-    leaseDurationMs: 10_000,
+    leaseDurationMs: 8000,
   })
 })
 

@@ -90,15 +90,15 @@ const FLAGS: Flags = {
   },
   'lease-duration': {
     value: 'DURATION',
-    default: '10s',
+    default: '8s',
     help: 'a leader that did not renew for this long may be replaced',
   },
   'renew-deadline': {
     value: 'DURATION',
-    default: '6s',
+    default: '5s',
     help: 'a leader that could not renew for this long steps down',
   },
-  'retry-period': { value: 'DURATION', default: '2s', help: 'how often the Lease is looked at' },
+  'retry-period': { value: 'DURATION', default: '1s', help: 'how often the Lease is looked at' },
   'log-format': { value: 'FORMAT', default: 'kv', help: 'kv or json' },
   'log-level': { value: 'LEVEL', default: 'info', help: 'debug, info, warn or error' },
 }

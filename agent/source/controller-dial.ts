@@ -29,8 +29,8 @@ export interface Dialled {
 }
 
 const LARGEST_MESSAGE_BYTES = 64 << 20
-/** A controller that is frozen, or a network that swallows packets, is noticed after 13 seconds. */
-const KEEPALIVE_MS = 10_000
+/** A controller that is frozen, or a network that swallows packets, is noticed after 8 seconds. */
+const KEEPALIVE_MS = 5000
 const KEEPALIVE_ANSWER_MS = 3000
 
 /** All addresses of the target, in the order of the resolver: a headless Service has one for each replica. @throws DialError */

@@ -334,12 +334,17 @@ test('a stop ends the stream and the waiting', async (t) => {
   t.pass()
 })
 
-test('the time between rounds grows to 30 s, with full jitter', (t) => {
+test('the time between rounds grows with full jitter: to 5 s for a controller that is away, to 30 s for one that refuses', (t) => {
+  const failures = [0, 1, 2, 3, 6, 100]
   t.deepEqual(
-    [0, 1, 2, 3, 6, 100].map((failures) => redialMs(failures, 1)),
+    failures.map((count) => redialMs(count, false, 1)),
+    [1000, 1000, 2000, 4000, 5000, 5000],
+  )
+  t.deepEqual(
+    failures.map((count) => redialMs(count, true, 1)),
     [1000, 1000, 2000, 4000, 30_000, 30_000],
   )
-  t.is(redialMs(50, 0), 0)
+  t.is(redialMs(50, true, 0), 0)
 })
 
 test('targets are ADDRESS:PORT, and back', (t) => {

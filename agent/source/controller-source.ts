@@ -25,13 +25,19 @@ interface Effects {
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
+/** A controller that is away: no longer, so that a new leader has all agents seconds after it was elected. */
+const AWAY_MS = 5000
+/** A controller that refuses this agent: somebody has to do something first. */
+const REFUSED_MS = 30_000
+
 /**
  * How long to wait before the next round: with full jitter anything from 0 to 1 s after the first failure in a row, to 2 s
- * after the second, to 30 s at most, so that a thousand agents do not come back in one moment. `random` is 0 to 1.
+ * after the second and so on, so that a thousand agents do not come back in one moment. `random` is 0 to 1.
  * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
-export function redialMs(failures: number, random: number): number {
-  return Math.round(random * Math.min(30_000, 1000 * 2 ** Math.min(Math.max(failures - 1, 0), 20)))
+export function redialMs(failures: number, refused: boolean, random: number): number {
+  const longest = refused ? REFUSED_MS : AWAY_MS
+  return Math.round(random * Math.min(longest, 1000 * 2 ** Math.min(Math.max(failures - 1, 0), 20)))
 }
 
 /** Replicas may send an agent from one to the other while they elect. */
@@ -40,6 +46,8 @@ const REDIRECTS = 3
 const LIVED_MS = 10_000
 /** A restarted controller asks the API server about a thousand tokens before it welcomes the last. */
 const LIMITS = { connectMs: 10_000, welcomeMs: 60_000 }
+/** One of several addresses that does not answer is not waited for as long as the last. */
+const CONNECT_OF_SEVERAL_MS = 4000
 
 const REFUSALS: Readonly<Record<number, NonNullable<Connection['reason']>>> = {
   [status.UNAUTHENTICATED]: 'Unauthenticated',
@@ -78,7 +86,8 @@ export class ControllerSource {
       const { lived, next } = await this.#round(round, leader, signal)
       failures = lived ? 0 : failures + 1
       leader = next
-      if (!signal.aborted) await this.#effects.pause(redialMs(failures, this.#options.clock.random()), signal)
+      const pauseMs = redialMs(failures, this.#connection.state === 'refused', this.#options.clock.random())
+      if (!signal.aborted) await this.#effects.pause(pauseMs, signal)
     }
   }
 
@@ -94,7 +103,8 @@ export class ControllerSource {
     const targets = leader === undefined ? await this.#targets(round) : [leader]
     for (let redirects = 0; targets.length > 0 && !signal.aborted;) {
       const target = targets.shift() as Target
-      const { end, welcomedAt } = await this.#talk(target, signal)
+      const limits = targets.length > 0 ? { ...LIMITS, connectMs: CONNECT_OF_SEVERAL_MS } : LIMITS
+      const { end, welcomedAt } = await this.#talk(target, limits, signal)
       if (welcomedAt !== undefined) {
         const lived = this.#options.clock.now() - welcomedAt >= LIVED_MS
         return { lived, ...(end.leader === undefined ? {} : { next: end.leader }) }
@@ -120,7 +130,11 @@ export class ControllerSource {
     }
   }
 
-  async #talk(target: Target, signal: AbortSignal): Promise<{ end: StreamEnd; welcomedAt?: number }> {
+  async #talk(
+    target: Target,
+    limits: typeof LIMITS,
+    signal: AbortSignal,
+  ): Promise<{ end: StreamEnd; welcomedAt?: number }> {
     const { options, conversation, clock, log } = this.#options
     let welcomedAt: number | undefined
     const heard = (replica?: string): void => {
@@ -133,7 +147,7 @@ export class ControllerSource {
     }
     let end: StreamEnd
     try {
-      end = await converse(this.#effects.dial(target, options), conversation, heard, LIMITS, signal)
+      end = await converse(this.#effects.dial(target, options), conversation, heard, limits, signal)
     } catch (error) {
       if (!(error instanceof DialError)) log.error('the conversation with the controller failed', { error })
       end = { code: status.UNAVAILABLE, why: messageOf(error) }
