@@ -67,6 +67,10 @@ export async function runController(
     port: distribution.port,
   })
   running({ agents: distribution.port, metrics: metrics?.port })
+  // Whatever ends it, everything that was started here ends with it.
+  const ending = new AbortController()
+  stack.defer(() => ending.abort())
+  const until = AbortSignal.any([signal, ending.signal])
   const leaderMetrics = createLeaderMetrics(registry)
   const lead = async (term: AbortSignal): Promise<void> => {
     const leader = new Leader({
@@ -93,8 +97,8 @@ export async function runController(
     first.resolve()
     seat.leader?.worldChanged()
   }
-  const following = store.run(changed, signal)
-  const keeping = backend.run(signal)
+  const following = store.run(changed, until)
+  const keeping = backend.run(until)
   const address = options.advertise ?? `${options.name}:${distribution.port}`
   // Who has not read everything yet leaves leading to others.
   signal.addEventListener('abort', () => first.resolve(), { once: true })

@@ -85,6 +85,7 @@ export async function openKubernetes(
     run: (until) => certificates.run(until),
     async leadership(lead, address, until) {
       let leading: Promise<void> = Promise.resolve()
+      const broken = Promise.withResolvers<never>()
       const election = new Election({
         api,
         namespace,
@@ -98,11 +99,11 @@ export async function openKubernetes(
         onChange: (state) => {
           if (!state.leads) elsewhere = { ...state }
           // One after the other: what a lost term still does must have ended before the next begins.
-          else leading = leading.then(() => lead(state.lost))
+          else leading = leading.then(() => lead(state.lost)).catch(broken.reject)
         },
         beforeRelease: () => leading,
       })
-      await election.run(until)
+      await Promise.race([election.run(until), broken.promise])
       await leading
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),

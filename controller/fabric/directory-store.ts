@@ -9,7 +9,7 @@
  * To forget a node that will not come back, stop its agent and remove its file: its number rests, then is free.
  * `numbers.json` (the ledger) and `config.json` (last good files with their Secrets) are the controller's own.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { apiVersion } from '../../api/kinds/kind.ts'
@@ -53,6 +53,8 @@ interface NodeFile {
 }
 
 const RESCAN_MS = 3000
+/** The reason of a change for which files have to be read; others are the store's own. */
+const FILES = 'files'
 const UNSETTLED_MS = 500
 
 /** RFC 1123: it becomes the name of a file. */
@@ -88,13 +90,15 @@ export class DirectoryStore implements FabricStore {
 
   async run(changed: () => void, signal: AbortSignal): Promise<void> {
     const { configDir, stateDir } = this.#options
-    const look = (): void => this.#changes.request('changed')
+    const look = (): void => this.#changes.request(FILES)
     watchDirectory(configDir, { rescanMs: RESCAN_MS, signal }, look)
     watchDirectory(join(stateDir, 'nodes'), { rescanMs: RESCAN_MS, signal }, look)
-    do {
-      this.#read()
-      if (this.#world !== undefined) changed()
-    } while ((await this.#changes.next(signal)).length > 0)
+    for (let reasons = [FILES]; reasons.length > 0; reasons = await this.#changes.next(signal)) {
+      if (reasons.includes(FILES)) this.#read()
+      if (this.#reading === undefined) continue
+      this.#world = this.#worldOf(this.#reading)
+      changed()
+    }
   }
 
   agentConnected(node: string, labels: Labels): void {
@@ -159,13 +163,13 @@ export class DirectoryStore implements FabricStore {
   #patch(name: string, part: Partial<RouterNodeState & RouterNodeDetail>): void {
     const file = this.#nodes.get(name)
     // Forgotten meanwhile.
-    if (file !== undefined) this.#save({ ...file, status: { ...file.status, ...part } }, writeWhole)
+    if (file !== undefined) this.#save({ ...file, status: { ...file.status, ...part } })
   }
 
-  #save(file: NodeFile, write = writeDurably): void {
+  #save(file: NodeFile): void {
     const { name } = file.metadata
     this.#nodes.set(name, file)
-    write(this.#nodePath(name), stringify({ apiVersion, kind: 'RouterNode', ...file }))
+    writeWhole(this.#nodePath(name), stringify({ apiVersion, kind: 'RouterNode', ...file }))
   }
 
   #read(): void {
@@ -174,16 +178,16 @@ export class DirectoryStore implements FabricStore {
     else {
       this.#tell(reading.problems)
       this.#reading = reading
-      if (reading.unsettled) setTimeout(() => this.#changes.request('unsettled'), UNSETTLED_MS).unref()
+      if (reading.unsettled) setTimeout(() => this.#changes.request(FILES), UNSETTLED_MS).unref()
     }
     this.#forgetRemoved()
-    if (this.#reading !== undefined) this.#world = this.#worldOf(this.#reading)
   }
 
   /** A file that a person removed takes its node with it, unless the agent is there. */
   #forgetRemoved(): void {
+    const there = new Set(readdirSync(join(this.#options.stateDir, 'nodes')))
     for (const [name, file] of this.#nodes) {
-      if (existsSync(this.#nodePath(name))) continue
+      if (there.has(`${name}.yaml`)) continue
       if (this.#connected.has(name)) this.#save(file)
       else {
         this.#nodes.delete(name)
@@ -245,11 +249,9 @@ export class DirectoryStore implements FabricStore {
           name,
           ...(file?.spec === undefined ? {} : { uid: name, ownerUid: name }),
           resource: this.#kept(`RouterNode/${name}`, routerNodeOf(name, index, vteps, routerID)),
-          specDigest: digestOf(file?.spec ?? {}),
           ...(document === undefined ? {} : { fixed: true as const }),
           conditions,
-          stateDigest: stateDigest(file?.status ?? {}),
-          detailDigest: detailDigest(file?.status ?? {}),
+          ...digestsOf(file),
         },
       ]
     })
@@ -336,7 +338,19 @@ export class DirectoryStore implements FabricStore {
   }
 }
 
-/** Not synced: what a power cut takes from a status is written again. */
+const digests = new WeakMap<object, Pick<RouterNodeSeen, 'specDigest' | 'stateDigest' | 'detailDigest'>>()
+
+/** Of a file as it is; worked out once. */
+function digestsOf(file: NodeFile = { metadata: { name: '' } }) {
+  const known = digests.get(file)
+  if (known !== undefined) return known
+  const { spec = {}, status = {} } = file
+  const made = { specDigest: digestOf(spec), stateDigest: stateDigest(status), detailDigest: detailDigest(status) }
+  digests.set(file, made)
+  return made
+}
+
+/** Not synced: what a power cut takes is written again; numbers are in the ledger, and that is synced. */
 function writeWhole(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600 })
   renameSync(`${path}.new`, path)

@@ -109,12 +109,10 @@ export class StatusKeeper implements AgentObserver {
     this.#seen(world)
   }
 
-  /** Nodes that were served before are no news. */
+  /** Nodes that have a RouterNode were served before: their agents come back with what they have. */
   #expect({ routerNodes }: World): void {
     const now = this.#options.now()
-    for (const { name, conditions } of routerNodes)
-      if (conditions.some(({ type, status }) => type === 'Connected' && status === 'True'))
-        this.#fleet.expect(name, now)
+    for (const { name, uid } of routerNodes) if (uid !== undefined) this.#fleet.expect(name, now)
   }
 
   /** The world changed in a way that planning has nothing to do with, or could not be planned. */
