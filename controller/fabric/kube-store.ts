@@ -57,6 +57,9 @@ const nodes: ResourceType = { group: '', version: 'v1', plural: 'nodes', kind: '
 const secrets: ResourceType = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 const routerNodes = typeOf('RouterNode')
 
+/** Each may list thousands of VNIs: some hundred KiB. */
+const ROUTER_NODES_A_PAGE = 50
+
 /** Changes of many kinds that come together make one world. */
 const GATHER_MS = 10
 const COMPLAIN_MS = 10_000
@@ -107,6 +110,7 @@ export class KubeStore implements FabricStore {
     const routerNodeReflector: Reflector<KeptRouterNode> = new Reflector<KeptRouterNode>({
       ...around,
       of: { type: routerNodes },
+      pageSize: ROUTER_NODES_A_PAGE,
       transform: (object) => keptRouterNode(object, routerNodeReflector.objects.get(object.metadata.name)),
       onChange: () => this.#gather('routerNodes'),
     })

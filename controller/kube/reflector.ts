@@ -27,6 +27,8 @@ export interface ReflectorOptions<T extends KubeObject> extends Selection {
   /** Called in the order of things, synchronously; a list's changes come without a pause in between. Must not throw. */
   readonly onChange: (change: Change<T>) => void
   readonly log: Log
+  /** Objects in one page of a list; fewer where they are large. @default 500 */
+  readonly pageSize?: number
   readonly observe?: ((what: ReflectorEvent, of: Collection) => void) | undefined
   readonly timing?: Partial<ReflectorTiming>
   readonly clock?: Clock
@@ -171,9 +173,9 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { api, of, fieldSelector, labelSelector, transform, observe } = this.#options
+    const { api, of, fieldSelector, labelSelector, transform, observe, pageSize } = this.#options
     const found = new Map<string, T>()
-    const limit = this.#unpaged ? undefined : PAGE
+    const limit = this.#unpaged ? undefined : (pageSize ?? PAGE)
     let token: string | undefined
     let version = ''
     let items = 0
