@@ -13,8 +13,8 @@ import type { Order } from '../apiserver/faults/control.ts'
 import { kubeconfigText } from '../apiserver/kubeconfig.ts'
 import { Client, type KubeObject } from '../control-plane/client.ts'
 import { addNode, tokenFor } from '../control-plane/cluster.ts'
-import { attempt, run } from './command.ts'
 import { eventually } from './eventually.ts'
+import { connect, disconnect, setReachable } from './management-network.ts'
 import type { LabNode } from './node.ts'
 import { LabProcess } from './process.ts'
 import type { Resource } from './resources.ts'
@@ -23,7 +23,6 @@ const REPOSITORY = join(import.meta.dirname, '..', '..')
 const FOLDER = '/tmp/lab/control-plane'
 const NAMESPACE = 'nodeleaf-system'
 const SERVICE = `nodeleaf-controller.${NAMESPACE}.svc`
-const BRIDGE = 'mgmt0'
 const API = '10.99.0.1:6443'
 const CONTROL = '/tmp/lab/control-plane/faults.sock'
 
@@ -33,23 +32,34 @@ interface Kubeconfig {
   readonly users: readonly { readonly user: { readonly token: string } }[]
 }
 
+export interface ControlPlaneOptions {
+  /** Controllers. @default 1 */
+  readonly replicas?: number
+  /** More flags for each of them. */
+  readonly flags?: readonly string[]
+  /** When the API server has everything of deploy/nodeleaf.yaml, and no controller has been started yet. */
+  readonly prepare?: (plane: ControlPlane) => Promise<void>
+}
+
 export class ControlPlane {
   readonly apiServer = new LabProcess('the API server', join(FOLDER, 'apiserver.log'))
   readonly controllers: readonly Controller[]
   readonly #nodes: readonly LabNode[]
+  readonly #options: ControlPlaneOptions
   #client: Client | undefined
   #ca = ''
 
-  constructor(nodes: readonly LabNode[], replicas: number) {
+  constructor(nodes: readonly LabNode[], options: ControlPlaneOptions = {}) {
     this.#nodes = nodes
-    this.controllers = Array.from({ length: replicas }, (_, at) => new Controller(at + 1))
+    this.#options = options
+    this.controllers = Array.from({ length: options.replicas ?? 1 }, (_, at) => new Controller(at + 1))
   }
 
   /** API server with everything of deploy/nodeleaf.yaml, the controllers, a Node for each of the nodes. */
   async start(): Promise<void> {
     await rm(FOLDER, { recursive: true, force: true })
     mkdirSync(FOLDER, { recursive: true })
-    await this.#connect(this.#nodes)
+    await connect(this.#nodes, { addresses: this.controllers.map(({ address }) => address), folder: FOLDER })
     await this.startApiServer()
     await this.client.apply(await readFile(join(REPOSITORY, 'deploy', 'nodeleaf.yaml'), 'utf8'))
     await this.order({
@@ -61,7 +71,8 @@ export class ControlPlane {
     writeFileSync(Controller.kubeconfig, kubeconfigText({ server: `https://${API}`, ca: this.#ca, token }), {
       mode: 0o600,
     })
-    await Promise.all(this.controllers.map((controller) => controller.start()))
+    await this.#options.prepare?.(this)
+    await Promise.all(this.controllers.map((controller) => controller.start(this.#options.flags)))
     await eventually('somebody leads', () => this.leader())
     for (const node of this.#nodes) await this.addNode(node)
   }
@@ -183,24 +194,8 @@ export class ControlPlane {
   }
 
   /** Cuts a node off from the management network, or joins it again. */
-  async setReachable(node: LabNode, reachable: boolean): Promise<void> {
-    await run(['ip', 'link', 'set', linkTo(node.name), reachable ? 'up' : 'down'])
-  }
-
-  async #connect(nodes: readonly LabNode[]): Promise<void> {
-    const addresses = this.controllers.map(({ address }) => `addr add ${address}/24 dev ${BRIDGE}`)
-    const links = nodes.flatMap(({ name }) => [
-      `link add ${linkTo(name)} type veth peer name mgmt netns ${name}`,
-      `link set ${linkTo(name)} master ${BRIDGE} up`,
-    ])
-    const bridge = [`link add ${BRIDGE} type bridge`, ...addresses, `link set ${BRIDGE} up`]
-    await run(['ip', '-batch', '-'], { input: `${[...bridge, ...links].join('\n')}\n` })
-    for (const [at, node] of nodes.entries())
-      await node.ip(`addr add 10.99.0.${11 + at}/24 dev mgmt`, 'link set mgmt up')
-    const hosts = this.controllers.map(({ address }) => `${address} controllers\n`).join('')
-    writeFileSync(join(FOLDER, 'hosts'), `127.0.0.1 localhost\n::1 localhost\n${hosts}`)
-    // The guest's root is read-only.
-    await run(['mount', '--bind', join(FOLDER, 'hosts'), '/etc/hosts'])
+  setReachable(node: LabNode, reachable: boolean): Promise<void> {
+    return setReachable(node, reachable)
   }
 
   /** The end of the controllers' logs, for a scenario that failed. */
@@ -218,11 +213,7 @@ export class ControlPlane {
     this.#client?.[Symbol.dispose]()
     await Promise.all(this.controllers.map(({ process }) => process.end('SIGKILL')))
     await this.apiServer.end('SIGKILL')
-    await attempt(['umount', '/etc/hosts'])
-    await attempt(['ip', 'link', 'del', BRIDGE])
-    const links = await run(['ip', '-j', 'link', 'show', 'type', 'veth'])
-    const ours = (JSON.parse(links || '[]') as { ifname: string }[]).filter(({ ifname }) => ifname.startsWith('mgmt-'))
-    for (const { ifname } of ours) await attempt(['ip', 'link', 'del', ifname])
+    await disconnect()
   }
 }
 
@@ -276,9 +267,6 @@ export class Controller {
 }
 
 const agentFolder = (node: string): string => join(FOLDER, `agent-${node}`)
-
-/** Names of links have 15 characters at most. */
-const linkTo = (node: string): string => `mgmt-${node}`
 
 /** `l3vnis/red`, `nodes/node1`, `secrets/NAME` in nodeleaf's namespace. */
 function pathOf(what: string): string {

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './command.ts'
-import { ControlPlane } from './control-plane.ts'
+import { ControlPlane, type ControlPlaneOptions } from './control-plane.ts'
+import { DirectoryPlane } from './directory-plane.ts'
 import { eventually } from './eventually.ts'
 import { buildFabric, destroyFabric, endProcesses } from './fabric.ts'
 import type { Frr } from './frr.ts'
@@ -23,7 +24,7 @@ export class Lab {
   readonly topology: Topology
   readonly nodes: readonly LabNode[]
   private routers: ReadonlyMap<string, Frr> = new Map()
-  private plane: ControlPlane | undefined
+  private plane: ControlPlane | DirectoryPlane | undefined
   private start: Start = { snapshots: new Map(), running: new Map() }
 
   private constructor(topology: Topology) {
@@ -70,10 +71,19 @@ export class Lab {
   }
 
   /** API server and controllers, all nodes joined; gone after the scenario. */
-  async startControlPlane(options: { readonly replicas?: number } = {}): Promise<ControlPlane> {
-    this.plane = new ControlPlane(this.nodes, options.replicas ?? 1)
-    await this.plane.start()
-    return this.plane
+  async startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+    const plane = new ControlPlane(this.nodes, options)
+    this.plane = plane
+    await plane.start()
+    return plane
+  }
+
+  /** A controller without Kubernetes; gone after the scenario. */
+  async startDirectoryPlane(): Promise<DirectoryPlane> {
+    const plane = new DirectoryPlane(this.nodes)
+    this.plane = plane
+    await plane.start()
+    return plane
   }
 
   /** A namespace of a scenario's own; gone after the scenario. */
