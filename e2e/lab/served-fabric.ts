@@ -1,7 +1,7 @@
 /** Nodes that a control plane serves, with traffic through them, and the proof that nothing touched them for a while. */
 import assert from 'node:assert/strict'
 import { established, reaches } from './checks.ts'
-import type { ControlPlane } from './control-plane.ts'
+import type { ControlPlane, ControlPlaneOptions } from './control-plane.ts'
 import type { Lab } from './lab.ts'
 import { l3vni, underlay } from './resources.ts'
 import { announcedBy, startFrrSpeaker } from './speaker.ts'
@@ -15,7 +15,7 @@ export interface ServedFabric {
 }
 
 /** Starts controllers and agents, applies an Underlay and the VPN red, and waits until traffic flows to every node. */
-export async function serveFabric(lab: Lab, options: { readonly replicas?: number } = {}): Promise<ServedFabric> {
+export async function serveFabric(lab: Lab, options: ControlPlaneOptions = {}): Promise<ServedFabric> {
   const plane = await lab.startControlPlane(options)
   await plane.startAgents(lab.nodes)
   await plane.apply(underlay(), l3vni('red'))
