@@ -3,6 +3,7 @@
  *
  *     node e2e/apiserver/main.ts --listen ADDRESS:PORT --kubeconfig-out FILE [--crds DIR] [--state FILE] [--http]
  *       [--control PATH|ADDRESS:PORT] [--name NAME]... [--rbac] [--no-garbage-collection] [--bookmark-ms MS]
+ *       [--history CHANGES]
  *
  * It says `listening URL` when it is ready and ends with SIGTERM or SIGINT. With --state it comes back as it was, also after
  * SIGKILL: the same objects, resourceVersions that go on, the same keys, so that tokens and kubeconfigs stay good.
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     rbac: { type: 'boolean', default: false },
     'no-garbage-collection': { type: 'boolean', default: false },
     'bookmark-ms': { type: 'string', default: '60000' },
+    history: { type: 'string', default: '20000' },
   },
 })
 const [, address = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(values.listen) ?? []
@@ -37,6 +39,7 @@ const server = await startApiServer({
   rbac: values.rbac,
   garbageCollection: !values['no-garbage-collection'],
   bookmarkMs: Number(values['bookmark-ms']),
+  history: Number(values.history),
   ...(values.crds === undefined ? {} : { crds: values.crds }),
   ...(values.state === undefined ? {} : { state: values.state }),
 })

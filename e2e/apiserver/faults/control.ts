@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bound } from '../access/tokens.ts'
+import type { AuditEntry } from '../http/audit.ts'
 import { readText } from '../http/body.ts'
 import type { ApiServer } from '../server.ts'
 import type { Fault, Match } from './faults.ts'
@@ -23,7 +24,13 @@ export type Order =
   | { readonly do: 'compact' }
   | { readonly do: 'reset' | 'up' | 'thaw' }
   | { readonly do: 'down' | 'freeze'; readonly forMs?: number }
-  | { readonly do: 'audit'; readonly filter?: Parameters<ApiServer['audit']['entries']>[0]; readonly clear?: boolean }
+  | {
+      readonly do: 'audit'
+      readonly filter?: Parameters<ApiServer['audit']['entries']>[0]
+      readonly clear?: boolean
+      /** How many, by `verb resource/subresource`, instead of each one. */
+      readonly count?: boolean
+    }
   | {
       readonly do: 'service'
       readonly name: string
@@ -90,7 +97,7 @@ async function carryOut(server: ApiServer, order: Order): Promise<unknown> {
     case 'audit': {
       const entries = audit.entries(order.filter)
       if (order.clear === true) audit.clear()
-      return entries
+      return order.count === true ? countsOf(entries) : entries
     }
     case 'service':
       return void services.set(order.name, order.endpoints)
@@ -99,4 +106,13 @@ async function carryOut(server: ApiServer, order: Order): Promise<unknown> {
     default:
       throw new Error(`no such order: ${JSON.stringify(order)}`)
   }
+}
+
+function countsOf(entries: readonly AuditEntry[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const { verb, resource, subresource } of entries) {
+    const what = `${verb} ${resource}${subresource === '' ? '' : `/${subresource}`}`
+    counts[what] = (counts[what] ?? 0) + 1
+  }
+  return counts
 }

@@ -27,7 +27,7 @@ export interface Patched {
 export async function patch(context: Context, call: Call, type: string, text: string): Promise<Patched> {
   const supported = call.resource.custom ? [JSON_PATCH, MERGE, APPLY] : [JSON_PATCH, MERGE, STRATEGIC, APPLY]
   if (!supported.includes(type)) throw problems.unsupportedMediaType(type, supported)
-  const body = type === APPLY ? (parse(text) as unknown) : parsedJson(text)
+  const body = type === APPLY ? applied(text) : parsedJson(text)
   for (let attempt = 1; ; attempt++) {
     const before = context.store.get(keyOf(call.resource), call.info.namespace, call.info.name ?? '')
     const raced = (): boolean =>
@@ -100,6 +100,11 @@ function own({ resource, info }: Call, config: KubeObject): KubeObject {
     return defined({ apiVersion, kind, metadata: { name: metadata.name }, status }) as KubeObject
   }
   return resource.status ? without(config, 'status') : config
+}
+
+/** JSON is YAML too, and read as JSON it takes a hundredth of the time. */
+function applied(text: string): unknown {
+  return text.startsWith('{') ? parsedJson(text) : (parse(text) as unknown)
 }
 
 function parsedJson(text: string): unknown {

@@ -1,0 +1,85 @@
+/** Command line of the simulation. */
+import { flagRows, parseFlags, UsageError, type Flags } from '../../flags/flags.ts'
+
+export interface SimulationOptions {
+  readonly agents: number
+  readonly vnis: number
+  readonly repeats: number
+  readonly edits: number
+  readonly crowds: number
+  /** Agents stay this long in the phase in which they report without pause. */
+  readonly chatterSeconds: number
+  /** The longest wait for statuses to be written before the next phase. */
+  readonly settleSeconds: number
+  /** The program from its sources instead of the bundle. */
+  readonly sources: boolean
+  /** Directory for a CPU profile of each run of the controller. */
+  readonly profile?: string
+  readonly json?: string
+  readonly nodeFlags: readonly string[]
+  /** What is asserted then are counts, never times. */
+  readonly quick: boolean
+}
+
+const FLAGS: Flags = {
+  agents: { value: 'N', help: 'nodes, each with an agent (default: 1000; with --quick 50)' },
+  vnis: { value: 'N', help: 'VNIs on every node, a tenth of them L3VNIs (default: 2000; with --quick 50)' },
+  repeats: { value: 'N', help: 'how often one VNI is added (default: 5; with --quick 1)' },
+  edits: { value: 'N', help: 'edits of the burst (default: 1000; with --quick 100)' },
+  crowds: { value: 'N', default: '2', help: 'processes that the agents share' },
+  chatter: { value: 'SECONDS', help: 'how long agents report every few seconds (default: 20; with --quick 2)' },
+  settle: { value: 'SECONDS', help: 'longest wait for statuses before the next phase (default: 60; with --quick 15)' },
+  program: { value: 'FORM', default: 'bundle', help: 'bundle (as in images) or sources' },
+  profile: { value: 'DIR', help: 'CPU profiles of the controller go there' },
+  'node-flags': { value: 'FLAGS', help: 'more flags for the Node.js of the controller, separated by spaces' },
+  json: { value: 'FILE', help: 'results as JSON' },
+}
+
+export const helpText = (): string =>
+  [
+    'control-plane: simulated agents against the real controller, over gRPC with TLS on loopback.',
+    '',
+    'Usage: hack/bench control-plane [--quick] [FLAGS]',
+    '',
+    '  --quick                  a small one that asserts counts and no times, for CI',
+    ...flagRows(FLAGS),
+    '',
+  ].join('\n')
+
+/** undefined: help was asked for. @throws UsageError */
+export function simulationOptions(args: readonly string[]): SimulationOptions | undefined {
+  const quick = args.includes('--quick')
+  const { text, help, positionals } = parseFlags(
+    FLAGS,
+    args.filter((each) => each !== '--quick'),
+  )
+  if (help) return undefined
+  const [extra] = positionals
+  if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`)
+  const number = (flag: string, usual: number, small: number): number => {
+    const given = text(flag)
+    const value = given === undefined ? (quick ? small : usual) : Number(given)
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new UsageError(`--${flag} is ${given} but must be a whole number above 0`)
+    return value
+  }
+  const program = text('program')
+  if (program !== 'bundle' && program !== 'sources') throw new UsageError('--program is bundle or sources')
+  const [profile, json] = [text('profile'), text('json')]
+  const agents = number('agents', 1000, 50)
+  if (agents < 3) throw new UsageError('--agents must be 3 at least: one change is for 3 nodes')
+  return {
+    agents,
+    vnis: number('vnis', 2000, 50),
+    repeats: number('repeats', 5, 1),
+    edits: number('edits', 1000, 100),
+    crowds: number('crowds', 2, 2),
+    chatterSeconds: number('chatter', 20, 2),
+    settleSeconds: number('settle', 60, 15),
+    sources: program === 'sources',
+    nodeFlags: (text('node-flags') ?? '').split(' ').filter((each) => each !== ''),
+    quick,
+    ...(profile === undefined ? {} : { profile }),
+    ...(json === undefined ? {} : { json }),
+  }
+}
