@@ -317,3 +317,46 @@ test('a node whose file a person removes is forgotten once its agent is gone', a
   await until(() => two.simulated.pieces.has('router'), 'another has come')
   t.is(it.nodeFile('node1'), undefined)
 })
+
+test('a pool that is too small serves as many nodes as it can, and the others are named; extending it serves them', async (t) => {
+  const it = stage(t)
+  it.write('fabric.yaml', UNDERLAY.replace('100.65.0.0/24', '100.65.0.0/31'))
+  it.write('web.yaml', l2vni('web', 110))
+  await it.start()
+  const one = await it.agent('node1')
+  await until(() => one.simulated.pieces.has('segment/110'), 'the first node has its plan')
+  one.report()
+  const two = await it.agent('node2')
+  await until(() => it.condition('Underlay', 'fabric', 'Ready')?.reason === 'PoolExhausted', 'the pool is exhausted')
+  t.regex(
+    it.condition('Underlay', 'fabric', 'Ready')?.message ?? '',
+    /1 of 2 nodes ready\. 1 failed: node2: PoolExhausted/,
+  )
+  t.is(it.condition('Underlay', 'fabric', 'Accepted')?.status, 'True')
+  await until(() => it.log.some((line) => line.includes('msg=PoolExhausted node=node2')), 'it is told of the node')
+  it.write('fabric.yaml', UNDERLAY)
+  await until(() => two.simulated.pieces.has('segment/110'), 'the second node has its plan')
+  t.is(one.simulated.pieces.has('segment/110'), true)
+  await until(() => it.nodeFile('node2')?.spec !== undefined, 'its numbers are told')
+  t.like(it.nodeFile('node1')?.spec, { addresses: { vteps: ['100.65.0.1'] } })
+  t.like(it.nodeFile('node2')?.spec, { index: 1 })
+})
+
+test('an Underlay that goes leaves every VNI waiting for one, named in its condition', async (t) => {
+  const it = stage(t)
+  it.write('fabric.yaml', UNDERLAY)
+  it.write('web.yaml', l2vni('web', 110))
+  await it.start()
+  const agent = await it.agent('node1')
+  await until(() => agent.simulated.pieces.has('segment/110'), 'the plan has come')
+  agent.report()
+  await until(() => it.condition('L2VNI', 'web', 'Ready')?.status === 'True', 'it is Ready')
+  rmSync(join(it.config, 'fabric.yaml'))
+  await until(() => agent.simulated.pieces.size === 0, 'the plan is empty')
+  await until(() => it.condition('L2VNI', 'web', 'Ready')?.reason === 'NoUnderlay', 'it waits')
+  t.is(it.condition('L2VNI', 'web', 'Accepted')?.status, 'True')
+  t.regex(
+    it.condition('L2VNI', 'web', 'Ready')?.message ?? '',
+    /^0 of 1 node ready\. 1 waiting: node1: NoUnderlay: no Underlay/,
+  )
+})
