@@ -42,7 +42,7 @@ export async function runController(
       await serveHealth({
         endpoint: options.metrics,
         metrics: () => registry.metrics(),
-        health: () => healthOf(backend),
+        health: () => healthOf(backend, signal),
       }),
     )
   backend = stack.use(await open(options, registry, log, signal))
@@ -144,7 +144,8 @@ class Seat implements PlanBook, AgentObserver {
   }
 }
 
-function healthOf(backend: Backend | undefined): Health {
+function healthOf(backend: Backend | undefined, stop: AbortSignal): Health {
+  if (stop.aborted) return { ready: false, message: 'stopping' }
   if (backend === undefined) return { ready: false, message: 'starting: no certificates yet' }
   if (backend.store.world === undefined) return { ready: false, message: 'starting: not everything was read yet' }
   return { ready: true, message: 'ready' }

@@ -1,5 +1,6 @@
 /** With Kubernetes: the world from the API server, a Lease for leadership, tokens of ServiceAccounts, and the webhook. */
 import { isIP } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
 import type { Log } from '../log/log.ts'
 import manifest from '../package.json' with { type: 'json' }
@@ -73,6 +74,8 @@ export async function openKubernetes(
     const world = () => (store.world === undefined ? undefined : view.look(store.world))
     const host = address === '' ? '::' : address
     opened.use(await Webhook.open({ host, port, certificates, world, metrics: createAdmissionMetrics(registry), log }))
+    // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+    opened.defer(() => sleep(options.webhookDrainMs))
   }
   const authenticator = either(clientCertificate(), tokenReview({ api: tokenApi(api), namespace }))
   let elsewhere: Leadership & { readonly leads: false } = { leads: false }

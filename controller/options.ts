@@ -27,6 +27,8 @@ export interface ControllerOptions {
   /** ADDRESS:PORT at which agents reach this replica; absent: the address that --listen came to have. */
   readonly advertise?: string
   readonly webhook?: Endpoint
+  /** How long the webhook goes on when the controller stops: the API server comes here until the Service leads elsewhere. */
+  readonly webhookDrainMs: number
   readonly metrics?: Endpoint
   /** Certificates of a person's own in place of those the controller makes. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
@@ -78,6 +80,11 @@ const FLAGS: Flags = {
     help: 'where agents reach this replica (default: $POD_IP and the port of --listen)',
   },
   webhook: { value: 'ADDRESS:PORT', default: '[::]:9443', help: 'admission webhook (HTTPS), or off' },
+  'webhook-drain': {
+    value: 'DURATION',
+    default: '5s',
+    help: 'how long the webhook goes on after SIGTERM, until the Service leads elsewhere',
+  },
   metrics: { value: 'ADDRESS:PORT', default: '[::]:8080', help: '/metrics, /healthz and /readyz, or off' },
   'tls-ca': { value: 'FILE', help: 'CA of agents and controller (default: the controller makes its own)' },
   'tls-cert': { value: 'FILE', help: 'certificate of this controller; with --tls-ca' },
@@ -175,6 +182,7 @@ function controllerOptions(parsed: Parsed, { env, hostName, inCluster }: Surroun
     ...(webhook === undefined || source.type === 'directory' ? {} : { webhook }),
     ...(metrics === undefined ? {} : { metrics }),
     ...(tls === undefined ? {} : { tls }),
+    webhookDrainMs: duration('webhook-drain'),
     indexRestMs: duration('index-rest'),
     agentGraceMs: duration('agent-grace'),
     ...lease,

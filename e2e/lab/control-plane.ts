@@ -62,11 +62,7 @@ export class ControlPlane {
     await connect(this.#nodes, { addresses: this.controllers.map(({ address }) => address), folder: FOLDER })
     await this.startApiServer()
     await this.client.apply(await readFile(join(REPOSITORY, 'deploy', 'nodeleaf.yaml'), 'utf8'))
-    await this.order({
-      do: 'service',
-      name: `${NAMESPACE}/nodeleaf-controller:443`,
-      endpoints: this.controllers.map(({ address }) => ({ host: address, port: Controller.webhook })),
-    })
+    await this.setEndpoints(this.controllers)
     const token = await tokenFor(this.client, 'nodeleaf-controller', { expirationSeconds: 86_400 })
     writeFileSync(Controller.kubeconfig, kubeconfigText({ server: `https://${API}`, ca: this.#ca, token }), {
       mode: 0o600,
@@ -191,6 +187,12 @@ export class ControlPlane {
     sent.on('error', reject)
     sent.end(JSON.stringify(order))
     return JSON.parse(await promise)
+  }
+
+  /** Which controllers the Service leads to, as the EndpointSlice of those that are ready does. */
+  async setEndpoints(controllers: readonly Controller[]): Promise<void> {
+    const endpoints = controllers.map(({ address }) => ({ host: address, port: Controller.webhook }))
+    await this.order({ do: 'service', name: `${NAMESPACE}/nodeleaf-controller:443`, endpoints })
   }
 
   /** Cuts a node off from the management network, or joins it again. */

@@ -39,11 +39,7 @@ export const scenario: Scenario = {
     t.step('back: all settles without a write')
     const began = performance.now()
     await plane.startApiServer()
-    await plane.order({
-      do: 'service',
-      name: 'nodeleaf-system/nodeleaf-controller:443',
-      endpoints: plane.controllers.map(({ address }) => ({ host: address, port: 9443 })),
-    })
+    await plane.setEndpoints(plane.controllers)
     await eventually('somebody leads', () => plane.leader())
     for (const node of lab.nodes) {
       await eventually(

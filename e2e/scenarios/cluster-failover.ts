@@ -56,6 +56,7 @@ export const scenario: Scenario = {
     t.step('a leader that is stopped hands over, and a change goes on under the next')
     const applied = Promise.all([600, 601, 602].map((vni) => plane.apply(l2vni(`segment${vni}`, { vni }))))
     const stopped = third.process.end('SIGTERM')
+    await plane.setEndpoints(plane.controllers.filter((each) => each !== third))
     await Promise.all([applied, stopped])
     await eventually('another one leads', () => other(plane, third))
     for (const vni of [600, 601, 602]) await plane.condition(`l2vnis/segment${vni}`, 'Ready', 'True', 60_000)
