@@ -234,8 +234,9 @@ test('a restart keeps numbers and conditions, and an agent that has its plan get
   t.deepEqual(it.conditions('L2VNI', 'web'), ready)
   const after = await it.agent('node1', before.simulated.revision)
   await until(() => it.log.filter((line) => line.includes('an agent has come')).length === 2, 'the agent is back')
-  after.simulated.revision = before.simulated.revision
-  after.report()
+  // What a leader asks for it can write, so it has planned.
+  after.report([], { detailVersion: 1n })
+  await until(() => after.detailRequests === 1, 'the leader has planned')
   it.write('db.yaml', l2vni('db', 120))
   await until(() => it.condition('L2VNI', 'db', 'Ready')?.reason === 'Applying', 'the new one is on its way')
   await until(() => after.simulated.updates.length > 0, 'the change has come')
@@ -287,6 +288,8 @@ test('a bad file leaves everything else, and its own last good version survives 
   await it.stop()
   await it.start()
   const again = await it.agent('node1', agent.simulated.revision)
+  again.report([], { detailVersion: 1n })
+  await until(() => again.detailRequests === 1, 'the leader has planned')
   it.write('db.yaml', l2vni('db', 120))
   await until(() => again.simulated.updates.length > 0, 'the change has come')
   t.is(again.simulated.updates[0]?.base, agent.simulated.revision)

@@ -52,6 +52,11 @@ interface NodeFile {
   readonly status?: Partial<RouterNodeState & RouterNodeDetail>
 }
 
+interface Same {
+  readonly text: string
+  readonly value: unknown
+}
+
 const RESCAN_MS = 3000
 /** The reason of a change for which files have to be read; others are the store's own. */
 const FILES = 'files'
@@ -68,7 +73,9 @@ export class DirectoryStore implements FabricStore {
   readonly #connected = new Set<string>()
   readonly #statuses: Map<string, ResourceStatus>
   #reading: ConfigReading | undefined
-  readonly #same = new Map<string, { readonly text: string; readonly value: unknown }>()
+  /** What the last world was made of, and what the next one is, by name. */
+  #same: ReadonlyMap<string, Same> = new Map()
+  #next = new Map<string, Same>()
   #objects: readonly (AnyResource | Secret)[] = []
   #told = new Set<string>()
   #world: World | undefined
@@ -208,15 +215,16 @@ export class DirectoryStore implements FabricStore {
     })
     this.#dropStatusOfGone(new Set(declared.map(({ ref }) => keyOf(ref))))
     const objects = declared.flatMap(({ checked }) => ('resource' in checked ? checked.resource : []))
-    return {
-      snapshot: this.#snapshotOf([
-        ...objects,
-        ...secrets.map((each) => this.#kept(keyOf({ kind: 'Secret', name: each.metadata.name }), each)),
-      ]),
+    const known = secrets.map((each) => this.#kept(keyOf({ kind: 'Secret', name: each.metadata.name }), each))
+    const world = {
+      snapshot: this.#snapshotOf([...objects, ...known]),
       nodes: sameList(this.#world?.nodes, this.#nodesOf(documents)),
       declared,
       routerNodes: this.#routerNodesOf(documents),
     }
+    this.#same = this.#next
+    this.#next = new Map()
+    return world
   }
 
   /** The one before when the objects are the same. */
@@ -261,9 +269,9 @@ export class DirectoryStore implements FabricStore {
   #kept<T>(key: string, value: T): T {
     const text = JSON.stringify(value)
     const before = this.#same.get(key)
-    if (before?.text === text) return before.value as T
-    this.#same.set(key, { text, value })
-    return value
+    const kept = before?.text === text ? before : { text, value }
+    this.#next.set(key, kept)
+    return kept.value as T
   }
 
   #dropStatusOfGone(there: ReadonlySet<string>): void {
