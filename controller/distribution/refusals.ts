@@ -1,15 +1,15 @@
-/** Refusals in the log: one line a peer and minute, however often it tries. */
+/** Refusals in the log: one line a minute for a peer and what is wrong with it, however often it tries. */
 import type { Log } from '../../log/log.ts'
 import type { Ending } from './ending.ts'
 
 const MINUTE_MS = 60_000
-/** Peers that are remembered. Who has this many addresses gets more lines, but no more memory. */
-const MAX_PEERS = 1000
+/** Pairs that are remembered. Who has this many addresses gets more lines, but no more memory. */
+const MAX_KNOWN = 1000
 
 export class Refusals {
   readonly #log: Log
   readonly #now: () => number
-  readonly #peers = new Map<string, { sinceMs: number; silent: number }>()
+  readonly #known = new Map<string, { sinceMs: number; silent: number }>()
 
   constructor(log: Log, now: () => number) {
     this.#log = log
@@ -18,17 +18,18 @@ export class Refusals {
 
   /** `peer` is ADDRESS:PORT; the port changes with every try. */
   note(peer: string, { reason }: Ending, cause: string): void {
-    const address = peer.replace(/:\d+$/, '')
+    // Who mends one thing wants to hear of the next; there are few reasons.
+    const key = `${peer.replace(/:\d+$/, '')} ${reason}`
     const now = this.#now()
-    const known = this.#peers.get(address)
+    const known = this.#known.get(key)
     if (known && now - known.sinceMs < MINUTE_MS) {
       known.silent++
       return
     }
-    this.#peers.delete(address)
-    const [oldest] = this.#peers.keys()
-    if (this.#peers.size >= MAX_PEERS && oldest !== undefined) this.#peers.delete(oldest)
-    this.#peers.set(address, { sinceMs: now, silent: 0 })
+    this.#known.delete(key)
+    const [oldest] = this.#known.keys()
+    if (this.#known.size >= MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest)
+    this.#known.set(key, { sinceMs: now, silent: 0 })
     const unsaid = known && known.silent > 0 ? { refusedSinceLastLine: known.silent } : {}
     this.#log.warn('an agent is refused', { peer, reason, cause, ...unsaid })
   }

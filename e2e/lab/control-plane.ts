@@ -106,31 +106,39 @@ export class ControlPlane {
   /** A Node, with a token and the CA for its agent. */
   async addNode(node: LabNode, labels: Readonly<Record<string, string>> = {}): Promise<void> {
     await addNode(this.client, node.name, labels)
-    const folder = agentFolder(node.name)
-    mkdirSync(folder, { recursive: true })
+    mkdirSync(agentFolder(node.name), { recursive: true })
     const ca = await eventually('the CA is published', async () => {
       const path = `/api/v1/namespaces/${NAMESPACE}/configmaps/nodeleaf-ca`
       const { status, body } = await this.client.call('GET', path)
       return status === 200 ? (body.data?.['ca.crt'] as string | undefined) : undefined
     })
-    writeFileSync(join(folder, 'ca.crt'), ca)
+    writeFileSync(this.caFile(node), ca)
     await this.giveToken(node.name)
   }
 
   /** A fresh token of a node's own for its agent; `options` make it another one. */
   async giveToken(node: string, options: Parameters<typeof tokenFor>[2] = {}): Promise<void> {
     const token = await tokenFor(this.client, 'nodeleaf-agent', { node, audiences: ['nodeleaf'], ...options })
-    writeFileSync(join(agentFolder(node), 'token'), token, { mode: 0o600 })
+    writeFileSync(this.tokenFile({ name: node }), token, { mode: 0o600 })
+  }
+
+  /** What the agent of a node proves its node with. */
+  tokenFile({ name }: Pick<LabNode, 'name'>): string {
+    return join(agentFolder(name), 'token')
+  }
+
+  /** What the agent of a node knows the controllers by; in a cluster, kubelet keeps it as the ConfigMap is. */
+  caFile({ name }: Pick<LabNode, 'name'>): string {
+    return join(agentFolder(name), 'ca.crt')
   }
 
   /** What the agent of a node is started with: `node.agent.start({ flags: plane.flagsFor(node) })`. */
-  flagsFor({ name }: LabNode): string[] {
-    const folder = agentFolder(name)
+  flagsFor(node: LabNode): string[] {
     const flags = {
       controller: `controllers:${Controller.agents}`,
-      'controller-ca': join(folder, 'ca.crt'),
+      'controller-ca': this.caFile(node),
       'controller-name': SERVICE,
-      'token-file': join(folder, 'token'),
+      'token-file': this.tokenFile(node),
     }
     return Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])
   }
