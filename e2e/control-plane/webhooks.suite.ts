@@ -35,6 +35,15 @@ const configuration = (name: string, change: object, clientConfig: object, label
   ],
 })
 
+/** Those of deploy/nodeleaf.yaml. */
+const matchConditions = [
+  {
+    name: 'declares-something',
+    expression:
+      "request.operation == 'CREATE' || (object.spec != oldObject.spec && !has(object.metadata.deletionTimestamp))",
+  },
+]
+
 const l3vni = (name: string, hook: string): KubeObject => ({
   apiVersion: 'nodeleaf.io/v1alpha1',
   kind: 'L3VNI',
@@ -61,6 +70,7 @@ test.before(async (t) => {
     configuration('strict', {}, { url, caBundle }, 'strict'),
     configuration('lenient', { failurePolicy: 'Ignore' }, nowhere, 'lenient'),
     configuration('broken', {}, nowhere, 'broken'),
+    configuration('conditional', { matchConditions }, nowhere, 'conditional'),
   ])
   // An API server takes a moment to see a new configuration.
   await eventually('the webhooks are called', async () => {
@@ -105,6 +115,21 @@ test('it is asked of creation, change and deletion, with what was and what comes
   })
   t.like(updated, { oldObject: { spec: { vni: 1 } }, object: { spec: { vni: 2 } } })
   t.like(deleted, { oldObject: { spec: { vni: 2 } }, object: null })
+})
+
+test('with conditions it is asked of what declares something alone: one that is down holds up no finalizer', async (t) => {
+  t.is((await post('conditional', 'conditional')).status, 500, 'a new object')
+  const { metadata, ...rest } = l3vni('held', 'conditional')
+  const path = `${root}/l3vnis/held`
+  await cluster.client.ask('POST', `${root}/l3vnis`, {
+    body: { ...rest, metadata: { name: 'held', finalizers: ['example.com/hold'] } },
+  })
+  const patch = (body: object) => cluster.client.call('PATCH', path, { body, type: merge })
+  t.is((await patch({ metadata: { labels: metadata.labels } })).status, 200, 'a label')
+  t.is((await patch({ spec: { vni: 77 } })).status, 500, 'another spec')
+  await cluster.client.ask('DELETE', path)
+  t.is((await patch({ metadata: { finalizers: null } })).status, 200, 'a finalizer')
+  t.is((await cluster.client.call('GET', path)).status, 404)
 })
 
 test('it is not asked of what its selector leaves out, nor of what the schema refuses anyway', async (t) => {
