@@ -13,7 +13,6 @@ import { NamedObjects } from './named-objects.ts'
 import type { KubeObject, ResourceType } from './object.ts'
 import { Reflector } from './reflector.ts'
 import { updateObject } from './stored-object.ts'
-import { Writer } from './writer.ts'
 
 const NEVER = new AbortController().signal
 const configMaps: ResourceType = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
@@ -153,29 +152,6 @@ test('two replicas: one leads, a clean stop hands over, both over real HTTP', as
   t.true(performance.now() - startMs < 4000, 'without waiting until the lease runs out')
   b.stop.abort()
   await b.running
-  api.close()
-})
-
-test('the writer writes status and objects by server-side apply, and not twice', async (t) => {
-  await using server = await startApiServer()
-  const api = await apiOf(server)
-  await api.create({ type: nodes }, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } })
-  const writer = new Writer({ api, fieldManager: 'test', rate: { perSecond: 100, burst: 10 }, log: memoryLog() })
-  server.faults.add({ kind: 'status', code: 429, retryAfterSeconds: 0 }, { match: { verb: 'patch' }, times: 2 })
-  server.faults.add({ kind: 'reset' }, { match: { verb: 'patch' }, times: 1 })
-  const status = { status: { phase: 'Running' } }
-  const at = { type: nodes, name: 'n1', subresource: 'status' }
-  writer.apply({ at, fields: status })
-  writer.apply({ at: { type: nodes, name: 'gone', subresource: 'status' }, fields: status })
-  writer.apply({ at: { type: configMaps, namespace: 'default', name: 'c' }, fields: { data: { a: 'b' } } })
-  await writer.drained(AbortSignal.timeout(20_000))
-  const node = await api.get<KubeObject & { status?: object }>({ type: nodes, name: 'n1' })
-  t.like(node.status ?? {}, { phase: 'Running' })
-  t.deepEqual((await api.get<ConfigMap>({ type: configMaps, namespace: 'default', name: 'c' })).data, { a: 'b' })
-  const { resourceVersion = '' } = node.metadata
-  writer.apply({ at, fields: status, seen: { fields: { status: node.status }, resourceVersion } })
-  t.is(writer.backlog, 0)
-  writer.stop()
   api.close()
 })
 

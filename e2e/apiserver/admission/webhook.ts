@@ -8,6 +8,7 @@ import { isFields, type Fields, type KubeObject } from '../object.ts'
 import { ApiProblem, problems } from '../problem.ts'
 import { apiVersionOf, type Resource } from '../resources/resource.ts'
 import type { Store } from '../store/store.ts'
+import { holds } from '../schema/cel.ts'
 import { post, type Endpoint } from './post.ts'
 import { matches, type LabelSelector } from './selector.ts'
 
@@ -51,6 +52,7 @@ interface Webhook {
   readonly timeoutSeconds: number
   readonly namespaceSelector: LabelSelector
   readonly objectSelector: LabelSelector
+  readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[]
 }
 
 const CONFIGURATIONS = 'validatingwebhookconfigurations.admissionregistration.k8s.io'
@@ -89,10 +91,11 @@ export class Webhooks {
 
   async #ask(webhook: Webhook, admission: Admission): Promise<readonly string[]> {
     const uid = randomUUID()
+    const review = reviewOf(uid, admission)
     try {
+      if (!meets(webhook, review['request'] as Fields)) return []
       const endpoint = this.#endpoint(webhook)
-      const body = JSON.stringify(reviewOf(uid, admission))
-      const answer = await post(endpoint, body, webhook.timeoutSeconds * 1000)
+      const answer = await post(endpoint, JSON.stringify(review), webhook.timeoutSeconds * 1000)
       return verdict(webhook.name, uid, answer)
     } catch (error) {
       if (error instanceof ApiProblem) throw error
@@ -130,6 +133,12 @@ function fits(rule: Rule, { operation, resource, subresource, namespace }: Admis
       return (wanted === '*' || wanted === plural) && (sub === subresource || sub === '*')
     })
   )
+}
+
+/** @throws when a condition cannot be evaluated; then failurePolicy decides */
+function meets({ matchConditions = [] }: Webhook, request: Fields): boolean {
+  const { object, oldObject } = request
+  return matchConditions.every(({ expression }) => holds(expression, { request, object, oldObject }))
 }
 
 function reviewOf(uid: string, admission: Admission): Fields {

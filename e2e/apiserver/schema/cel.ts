@@ -28,6 +28,11 @@ function compile(rule: string): Compiled {
   return made
 }
 
+/** Whether an expression over variables that have no schema is true. @throws when it cannot be evaluated */
+export function holds(expression: string, variables: Record<string, unknown>): boolean {
+  return compile(expression)(variables) === true
+}
+
 /** The rules that a value breaks, at every depth. Rules about `oldSelf` hold where there was nothing before. */
 export function brokenRules(schema: Schema, value: unknown, before: unknown, path: Path = []): FieldProblem[] {
   if (value === undefined || value === null) return []
