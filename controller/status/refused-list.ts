@@ -25,13 +25,19 @@ export function refusedList(refused: readonly Violation[]): RefusedList {
   const left = new Map<string, Left>()
   // What the rules of the whole fabric refuse is said of the resource once, not of each node.
   const here = refused.filter(({ node, pending }) => node !== undefined || pending)
-  for (const { object, pending, reason, message, remedy } of here) {
+  for (const violation of here) {
+    const { object, pending, reason, remedy } = violation
     const key = keyOf(object)
     if (left.has(key)) continue
-    left.set(key, { key, sort: pending ? 'waiting' : 'failed', reason, message: `${message}; ${remedy}` })
+    left.set(key, { key, sort: pending ? 'waiting' : 'failed', reason, message: `${sentence(violation)}; ${remedy}` })
   }
   const conflicts = here.filter((each) => !each.pending && !each.partial)
   const made = { left: [...left.values()], keys: new Set(left.keys()), conflicts }
   known.set(refused, made)
   return made
+}
+
+/** With what it is about, where it does not say so itself: `spec.vtep.cidrs 10.0.0.0/31: has no address for node n`. */
+function sentence({ field, value, message }: Violation): string {
+  return value === undefined || message.includes(String(value)) ? message : `${field} ${value}: ${message}`
 }

@@ -113,7 +113,7 @@ function part(count: number, what: string, obstacles: readonly Obstacle[]): stri
     return `${nodes.join(', ')}: ${said}`
   })
   const rest = count > obstacles.length ? [`and ${count - obstacles.length} more`] : []
-  return `${count} ${what}: ${[...lines, ...rest].join('; ')}`
+  return lines.length === 0 ? `${count} ${what}` : `${count} ${what}: ${[...lines, ...rest].join('; ')}`
 }
 
 function nodesOf({ selected, ready, failed }: Tally): NonNullable<ResourceStatus['nodes']> {

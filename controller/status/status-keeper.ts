@@ -126,6 +126,9 @@ export class StatusKeeper implements AgentObserver {
     this.#world = world
     for (const [name, { uid }] of routerNodes)
       if (before.get(name)?.uid !== uid) {
+        // Another object: nothing that was said is in it.
+        this.#nodeSaid.delete(name)
+        this.#detailSaid.delete(name)
         this.#touch(name)
         this.#askForDetail(name)
       }

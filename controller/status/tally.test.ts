@@ -164,3 +164,28 @@ test('every selected node is counted exactly once', (t) => {
   )
   t.pass()
 })
+
+test('a node on which it is refused is named for that, not for being on its way', (t) => {
+  const violation: Violation = {
+    object: { kind: 'L2VNI', name: 'web' },
+    reason: 'PoolExhausted',
+    field: 'spec.cidr',
+    value: '10.0.0.0/31',
+    message: 'has no address for node a',
+    remedy: 'use a larger one',
+    node: 'a',
+  }
+  const fleet = settled('a', 'b')
+  for (const [node, refused] of [['a', [violation]] as const, ['b', []] as const])
+    fleet.planned(node, 'r2', refused, 2, 0)
+  const counted = tally([{ ...web, changedAt: 2 }], nodesOf(fleet, ['a', 'b']), clock).get('L2VNI/web')
+  t.like(counted, { failed: 1, applying: 1 })
+  t.deepEqual(
+    counted?.obstacles.failed.map(({ node, message }) => `${node}: ${message}`),
+    ['a: spec.cidr 10.0.0.0/31: has no address for node a; use a larger one'],
+  )
+  t.deepEqual(
+    counted?.obstacles.applying.map(({ node }) => node),
+    ['b'],
+  )
+})

@@ -56,6 +56,8 @@ export interface Clock {
 
 /** As many names as a message can bear. */
 const NAMED = 3
+/** Nodes looked at for those names. */
+const GLANCE = 64
 
 type Standing = 'whole' | 'lagging' | 'broken' | 'away' | 'unseen'
 
@@ -81,7 +83,7 @@ interface Group {
   readonly broken: Obstacle[]
   brokenCount: number
   /** First epoch that each lagging node has not been through, ascending. */
-  readonly lagging: { readonly node: string; readonly since: number; readonly message: string }[]
+  readonly lagging: { readonly since: number; readonly state: NodeState }[]
 }
 
 type Counts = { -readonly [Key in keyof Omit<Tally, 'obstacles'>]: number } & {
@@ -121,7 +123,16 @@ export function tally(
       note(found.counts.obstacles[sort], { node: name, reason, message })
     }
   }
+  for (const [key, each] of known) if (each.counts.applying > 0) nameApplying(key, each)
   return tallies
+}
+
+/** Those that nothing else was said of. A glance: who is not found is counted. */
+function nameApplying(key: string, { changedAt, group, counts }: Known): void {
+  const behind = countUpTo(group.lagging, changedAt)
+  for (const { state } of group.lagging.slice(0, Math.min(behind, GLANCE)))
+    if (!state.unready.has(key) && !refusedList(state.refused).keys.has(key))
+      note(counts.obstacles.applying, { node: state.name, reason: 'Applying', message: laggingMessage(state) })
 }
 
 interface Known {
@@ -201,8 +212,7 @@ function groupOf(
     const standing = standings[at]
     if (standing === 'whole') group.whole++
     else if (standing === 'unseen') group.unseen++
-    else if (standing === 'lagging')
-      group.lagging.push({ node: name, since: state.pendingSince, message: laggingMessage(state) })
+    else if (standing === 'lagging') group.lagging.push({ since: state.pendingSince, state })
     else if (standing === 'away') {
       group.awayCount++
       note(group.away, { node: name, reason: 'AgentDisconnected', message: awayMessage(state) })
@@ -230,9 +240,7 @@ function countsOf(group: Group, changedAt: number): Counts {
     obstacles: {
       failed: [...group.broken],
       waiting: [],
-      applying: group.lagging
-        .slice(0, Math.min(behind, NAMED))
-        .map(({ node, message }) => ({ node, reason: 'Applying', message })),
+      applying: [],
       away: group.away,
     },
   }
