@@ -128,6 +128,18 @@ test('a neighbour whose Secret is missing waits; the rest goes on', (t) => {
   t.not(revisionOf(planned(whole).plan), revisionOf(planned(changed).plan))
 })
 
+test('what a password waits for is named, and where it has to be put', (t) => {
+  const passwordSecret = { name: 's', key: 'k' }
+  const given = objects(['Underlay', 'u', { ...underlay, neighbors: [{ ...neighbor, passwordSecret }] }])
+  const said = (more: ReturnType<typeof objects>): string =>
+    planned([...given, ...more])
+      .refused.map(({ message, remedy }) => `${message}; ${remedy}`)
+      .join()
+  t.regex(said([]), /^Secret\/s does not exist; .* waits for it; create it with the key k, .*namespace$/)
+  t.regex(said(objects(['Secret', 's', { other: 'x' }])), /^Secret\/s has no key k; .*; add the key, or name another/)
+  t.regex(said(objects(['Secret', 's', { k: '' }])), /^the password in Secret\/s, key k, is empty; .*; write 1 to 80/)
+})
+
 for (const password of ['', 'ends\n', 'two words', 'x'.repeat(81), 'pässword'])
   test(`${JSON.stringify(password)} is no password for FRR, and is not repeated`, (t) => {
     const passwordSecret = { name: 's', key: 'k' }

@@ -3,6 +3,7 @@ import type { ObjectRef } from '../kinds/kinds.ts'
 import { nameOf, type Violation } from '../rules/violation.ts'
 import { compare } from '../snapshot/snapshot.ts'
 import type { ResourceRef } from './node-plan.ts'
+import type { NoPassword } from './session.ts'
 
 export function poolExhausted(
   object: ObjectRef,
@@ -27,18 +28,13 @@ export function poolExhausted(
  */
 
 /** A session waits for its password, the rest of the object goes on. */
-export function waits(
-  object: ObjectRef,
-  field: string,
-  why: { readonly reason: Violation['reason']; readonly message: string },
-  what: string,
-): Violation {
+export function waits(object: ObjectRef, field: string, why: NoPassword, what: string): Violation {
   return {
     object,
     reason: why.reason,
     field,
     message: `${why.message}; ${what} waits for it`,
-    remedy: 'create the Secret with that key',
+    remedy: why.remedy,
     pending: true,
     partial: true,
   }

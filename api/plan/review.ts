@@ -38,11 +38,9 @@ function missingSecrets(snapshot: Snapshot): readonly Violation[] {
     return sessions.flatMap(({ session, field }): readonly Violation[] => {
       const password = passwordOf(session, snapshot.secrets)
       if ('password' in password) return []
-      const { reason, message } = password
+      const { reason, message, remedy } = password
       const missing = reason === 'SecretMissing' ? { pending: true as const } : {}
-      return [
-        { object: refOf(resource), reason, field, message, remedy: 'create the Secret with that key', ...missing },
-      ]
+      return [{ object: refOf(resource), reason, field, message, remedy, ...missing }]
     })
   })
 }

@@ -19,7 +19,13 @@ import { sessionRouterAddress } from './numbers.ts'
 export type Secrets = Readonly<Record<string, Secret>>
 
 /** Why a session has to wait, or its password (undefined: it has none). */
-export type Password = { readonly password: string | undefined } | { readonly reason: Reason; readonly message: string }
+export type Password = { readonly password: string | undefined } | NoPassword
+
+export interface NoPassword {
+  readonly reason: Reason
+  readonly message: string
+  readonly remedy: string
+}
 
 type SessionSpec = Pick<Neighbor, 'holdTime' | 'keepaliveTime' | 'connectTime' | 'passwordSecret' | 'bfd'>
 
@@ -28,10 +34,15 @@ export function passwordOf(session: SessionSpec, secrets: Secrets): Password {
   const wanted = session.passwordSecret
   if (!wanted) return { password: undefined }
   const secret = Object.hasOwn(secrets, wanted.name) ? secrets[wanted.name] : undefined
-  if (!secret) return { reason: 'SecretMissing', message: `Secret/${wanted.name} does not exist` }
+  if (!secret) {
+    const remedy = `create it with the key ${wanted.key}, in Kubernetes in the controller's namespace`
+    return { reason: 'SecretMissing', message: `Secret/${wanted.name} does not exist`, remedy }
+  }
   const password = Object.hasOwn(secret.data, wanted.key) ? secret.data[wanted.key] : undefined
-  if (password === undefined)
-    return { reason: 'SecretMissing', message: `Secret/${wanted.name} has no key ${wanted.key}` }
+  if (password === undefined) {
+    const message = `Secret/${wanted.name} has no key ${wanted.key}`
+    return { reason: 'SecretMissing', message, remedy: 'add the key, or name another one in passwordSecret.key' }
+  }
   if (!/^[\x21-\x7e]{1,80}$/.test(password)) {
     const cause =
       password === ''
@@ -39,7 +50,8 @@ export function passwordOf(session: SessionSpec, secrets: Secrets): Password {
         : password.endsWith('\n')
           ? 'ends with a line break'
           : 'is not 1 to 80 printable ASCII characters without spaces'
-    return { reason: 'SecretInvalid', message: `the password in Secret/${wanted.name}, key ${wanted.key}, ${cause}` }
+    const message = `the password in Secret/${wanted.name}, key ${wanted.key}, ${cause}`
+    return { reason: 'SecretInvalid', message, remedy: 'write 1 to 80 printable ASCII characters without spaces there' }
   }
   return { password }
 }

@@ -25,6 +25,18 @@ export async function ready(nodes: readonly LabNode[], options?: EventuallyOptio
   )
 }
 
+/** That an agent has made nothing but a namespace with an idle FRR: its NIC is the host's, no link is there. */
+export async function hasNoRouter(node: LabNode): Promise<void> {
+  assert.notEqual(await node.link('eth1'), undefined, `${node.name} has its NIC`)
+  const links = await node.router.show('link')
+  assert.deepEqual(
+    links.map(({ ifname }) => ifname as string).filter((name) => name !== 'lo'),
+    [],
+    `no links in ${node.router.name}`,
+  )
+  if ((await node.routerFrr.pids()).size > 0) assert.doesNotMatch(await node.routerFrr.running(), /router bgp/)
+}
+
 /** Waits until all addresses answer, each on its own; names all that do not. */
 export async function reaches(from: Namespace, to: readonly string[], options: PingOptions = {}): Promise<void> {
   const looks = to.map((address) =>
