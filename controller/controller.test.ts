@@ -313,7 +313,8 @@ test('a node whose file a person removes is forgotten once its agent is gone', a
   const one = await it.agent('node1')
   await until(() => one.simulated.pieces.has('router'), 'the plan has come')
   one[Symbol.dispose]()
-  await until(() => it.log.some((line) => line.includes('an agent has gone')), 'the agent is gone')
+  const connected = () => it.nodeFile('node1')?.status?.conditions?.find(({ type }) => type === 'Connected')?.status
+  await until(() => connected() === 'False', 'the agent is gone, and its file says so')
   rmSync(join(it.state, 'nodes', 'node1.yaml'))
   await until(() => it.log.some((line) => line.includes('node forgotten')), 'the node is forgotten')
   const two = await it.agent('node2')

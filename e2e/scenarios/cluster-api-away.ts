@@ -19,7 +19,7 @@ export const scenario: Scenario = {
     const since = async (): Promise<string[]> => {
       const all = await Promise.all(['underlays/fabric', 'l3vnis/red'].map((what) => plane.get(what)))
       return all.flatMap((each) =>
-        (each?.['status'].conditions as { lastTransitionTime: string }[]).map((one) => one.lastTransitionTime),
+        ((each?.['status']?.conditions ?? []) as { lastTransitionTime: string }[]).map((one) => one.lastTransitionTime),
       )
     }
     const transitions = await since()
