@@ -164,9 +164,13 @@ export class Distribution implements AsyncDisposable {
     try {
       await this.#accept(call)
     } catch (error) {
-      this.#options.log.error('a stream fails', { peer: this.#peer(call), reason: messageOf(error) })
-      this.#hangUp(call, failed)
+      this.#fail(call, error)
     }
+  }
+
+  #fail(call: Call, error: unknown): void {
+    this.#options.log.error('a stream fails', { peer: this.#peer(call), reason: messageOf(error) })
+    this.#hangUp(call, failed)
   }
 
   async #accept(call: Call): Promise<void> {
@@ -192,7 +196,7 @@ export class Distribution implements AsyncDisposable {
     let session: Session | undefined
     const bound = setTimeout(() => this.#refuse(call, slow('Hello did not come in time')), this.#bounds.helloMs)
     call.once('cancelled', () => clearTimeout(bound))
-    call.on('data', (message: AgentMessage) => {
+    const take = (message: AgentMessage): void => {
       if (session) return session.receive(message)
       if (call.writableEnded) return
       clearTimeout(bound)
@@ -201,6 +205,14 @@ export class Distribution implements AsyncDisposable {
       if (hello.type === 'refused') this.#refuse(call, hello.ending, hello.cause)
       else if (elsewhere) this.#refuse(call, elsewhere)
       else session = this.#open(call, hello.good, identity)
+    }
+    call.on('data', (message: AgentMessage) => {
+      // What one agent says must not harm the others, nor leave its stream half dead.
+      try {
+        take(message)
+      } catch (error) {
+        this.#fail(call, error)
+      }
     })
     call.on('end', () => call.end())
   }

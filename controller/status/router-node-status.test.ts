@@ -119,3 +119,16 @@ test('details become what the CRD takes', (t) => {
   ])
   t.true(routerNode.status.safeParse(detail).success)
 })
+
+test('a moment that no calendar has is left out of the status', (t) => {
+  const sessions = [2n ** 63n - 1n, 8_640_000_000_000_000n, 1_000n].map((sinceMs) => ({
+    peer: 'p',
+    state: 's',
+    sinceMs,
+  }))
+  const detail = routerNodeDetail(create(DetailSchema, { sessions }))
+  t.deepEqual(
+    detail.sessions.map(({ since }) => since),
+    [undefined, undefined, '1970-01-01T00:00:01Z'],
+  )
+})

@@ -49,6 +49,8 @@ const LONGEST_FAILURE = 512
 const LONGEST_MESSAGE = 4096
 const MOST_SESSIONS = 1024
 const MOST_VNIS = 8192
+/** Dates end with the year 9999: later ones are not RFC 3339. */
+const LAST_MS = BigInt(Date.UTC(9999, 11, 31))
 
 /** A change of the plan is on its way for a moment; a node that worked is not called not Ready for that. */
 const ON_ITS_WAY_MS = 10_000
@@ -164,7 +166,7 @@ export function routerNodeDetail({ sessions, vnis }: Detail): RouterNodeDetail {
       peer: each.peer.slice(0, 253),
       ...(each.vrf === '' ? {} : { vrf: each.vrf.slice(0, 253) }),
       state: each.state.slice(0, 253),
-      ...(each.sinceMs > 0n ? { since: secondsText(Number(each.sinceMs)) } : {}),
+      ...(each.sinceMs > 0n && each.sinceMs <= LAST_MS ? { since: secondsText(Number(each.sinceMs)) } : {}),
       ...(each.prefixesReceived === undefined ? {} : { prefixesReceived: each.prefixesReceived }),
       ...(each.prefixesSent === undefined ? {} : { prefixesSent: each.prefixesSent }),
       ...(each.bfd === '' ? {} : { bfd: each.bfd.slice(0, 253) }),

@@ -1,0 +1,141 @@
+import { create } from '@bufbuild/protobuf'
+import test, { type ExecutionContext } from 'ava'
+import { randomBytes } from 'node:crypto'
+import { connect as dialHTTP2, constants, type ClientHttp2Session } from 'node:http2'
+import { connect as dialTCP } from 'node:net'
+import { connect as dialTLS, type TLSSocket } from 'node:tls'
+import { gzipSync } from 'node:zlib'
+import { AgentMessageSchema, DetailSchema } from '../../api/wire/generated/distribution_pb.ts'
+import { connect } from '../../api/wire/service.ts'
+import { stage, until, type Stage } from './stage.ts'
+
+const ROUNDS = 40
+
+/** Whatever happened before, a good agent is served. */
+async function stillServes(t: ExecutionContext, { dial, events }: Pick<Stage, 'dial' | 'events'>): Promise<void> {
+  dial('good')
+  await until(() => events.includes('connected good'), 'a good agent is served')
+  t.pass()
+}
+
+function dialled({ distribution, authority }: Stage): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
+  const options = { ca: authority.cert, servername: 'nodeleaf-controller', ALPNProtocols: ['h2'] }
+  const socket = dialTLS({ host: '127.0.0.1', port: distribution.port, ...options }, () => resolve(socket))
+  socket.on('error', reject)
+  return promise
+}
+
+async function session(at: Stage): Promise<ClientHttp2Session> {
+  const socket = await dialled(at)
+  const made = dialHTTP2('https://nodeleaf-controller', { createConnection: () => socket })
+  made.on('error', () => {})
+  return made
+}
+
+/** gRPC's frame: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+function frame(body: Buffer, { compressed = false, length = body.length } = {}): Buffer {
+  const head = Buffer.alloc(5)
+  head.writeUInt8(compressed ? 1 : 0)
+  head.writeUInt32BE(length, 1)
+  return Buffer.concat([head, body])
+}
+
+async function streamed(http2: ClientHttp2Session, bytes: readonly Buffer[], headers = {}): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const stream = http2.request({
+    [constants.HTTP2_HEADER_METHOD]: 'POST',
+    [constants.HTTP2_HEADER_PATH]: connect.path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    authorization: 'Bearer node/bad',
+    ...headers,
+  })
+  stream
+    .on('error', () => {})
+    .on('close', resolve)
+    .resume()
+  for (const each of bytes) stream.write(each)
+  stream.end()
+  await promise
+}
+
+test('bytes that are no TLS, or TLS and no HTTP/2, do not bring the controller down', async (t) => {
+  const at = await stage(t)
+  for (let round = 0; round < ROUNDS; round++) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const socket = dialTCP({ host: '127.0.0.1', port: at.distribution.port }, () =>
+      socket.end(randomBytes(1 + round * 50)),
+    )
+    socket.on('error', () => {}).on('close', () => resolve())
+    socket.resume()
+    await promise
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    const socket = await dialled(at)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    socket.on('error', () => {}).on('close', () => resolve())
+    const preface = round % 2 === 0 ? [] : [Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')]
+    // Half of the rounds: SETTINGS first, so that what follows is read as frames.
+    const settings = round % 4 === 1 ? [Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])] : []
+    socket.end(Buffer.concat([...preface, ...settings, randomBytes(1 + round * 50)]))
+    socket.resume()
+    await promise
+  }
+  await stillServes(t, at)
+})
+
+test('a message that cannot be read ends its stream and nothing else', async (t) => {
+  const at = await stage(t)
+  const http2 = await session(at)
+  t.teardown(() => http2.destroy())
+  const good = connect.requestSerialize(create(AgentMessageSchema))
+  const bad: readonly (readonly Buffer[])[] = [
+    [frame(randomBytes(64))],
+    [frame(good), frame(randomBytes(64))],
+    [frame(good, { length: 2 ** 32 - 1 })],
+    [frame(good, { length: 5 << 20 }), randomBytes(5 << 20)],
+    [frame(good, { length: 10 })],
+    [randomBytes(3)],
+    [frame(good, { compressed: true })],
+    [Buffer.from([9, 0, 0, 0, 0])],
+  ]
+  for (const bytes of bad) await streamed(http2, bytes)
+  await streamed(http2, [frame(good)], { [constants.HTTP2_HEADER_PATH]: '/nobody/knows' })
+  await streamed(http2, [frame(good)], { authorization: 'Basic \u00ff' })
+  await streamed(http2, [frame(good)], { 'grpc-timeout': 'never', 'grpc-encoding': 'nonsense' })
+  await stillServes(t, at)
+})
+
+test('what unpacks to a gigabyte is refused before it is there', async (t) => {
+  const at = await stage(t)
+  const http2 = await session(at)
+  t.teardown(() => http2.destroy())
+  const bomb = gzipSync(Buffer.alloc(256 << 20))
+  const before = process.memoryUsage().rss
+  await streamed(http2, [frame(bomb, { compressed: true })], { 'grpc-encoding': 'gzip' })
+  const grown = process.memoryUsage().rss - before
+  t.true(grown < 128 << 20, `${grown} bytes`)
+  await stillServes(t, at)
+})
+
+test('an observer that fails at what an agent says ends the stream of that agent only', async (t) => {
+  const fails = (): never => {
+    throw new RangeError('Invalid time value')
+  }
+  const events: string[] = []
+  const nothing = (): void => {}
+  const observer = {
+    connected: (node: string) => void events.push(`connected ${node}`),
+    disconnected: nothing,
+    acknowledged: nothing,
+    reported: nothing,
+    detailed: fails,
+  }
+  const at = await stage(t, { observer })
+  const bad = at.dial('bad')
+  bad.send({ case: 'detail', value: create(DetailSchema) })
+  t.is((await bad.ended).details, "the controller failed; the controller's log says more")
+  await stillServes(t, { ...at, events })
+  t.true(at.log.some((line) => line.includes('a stream fails') && line.includes('Invalid time value')))
+})
