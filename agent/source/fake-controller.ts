@@ -4,7 +4,13 @@ import { Metadata, Server, ServerCredentials, type ServerDuplexStream, type Stat
 // @peculiar/x509 resolves its parts with tsyringe, which looks for this polyfill when it is loaded.
 // oxlint-disable-next-line import/no-unassigned-import
 import 'reflect-metadata'
-import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509'
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -116,19 +122,20 @@ export interface Pki {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 
-/** A CA, a server certificate for `names`, and a client's, also as files beside a token. */
-export async function makePki(names: readonly string[]): Promise<Pki> {
+/** A CA, a server certificate for `names`, and a client's, also as files beside a token. `lifeMs` below 0: they have ended. */
+export async function makePki(names: readonly string[], lifeMs = 3_600_000): Promise<Pki> {
   const notBefore = new Date(Date.now() - 3_600_000)
-  const notAfter = new Date(Date.now() + 3_600_000)
+  const notAfter = new Date(Date.now() + lifeMs)
   const caKeys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const validity = { notBefore, notAfter, signingAlgorithm: ALGORITHM }
   const ca = await X509CertificateGenerator.createSelfSigned({
     ...validity,
+    notAfter: new Date(Date.now() + 3_600_000),
     name: 'CN=test CA',
     keys: caKeys,
     extensions: [new BasicConstraintsExtension(true, undefined, true)],
   })
-  const issued = async (subject: string, sans: readonly string[]): Promise<Pair> => {
+  const issued = async (subject: string, sans: readonly string[], usage: ExtendedKeyUsage): Promise<Pair> => {
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
     const certificate = await X509CertificateGenerator.create({
       ...validity,
@@ -137,6 +144,7 @@ export async function makePki(names: readonly string[]): Promise<Pki> {
       publicKey: keys.publicKey,
       signingKey: caKeys.privateKey,
       extensions: [
+        new ExtendedKeyUsageExtension([usage]),
         new SubjectAlternativeNameExtension(
           sans.map((value) => ({ type: /^[0-9.]+$/.test(value) ? 'ip' : 'dns', value })),
         ),
@@ -144,7 +152,8 @@ export async function makePki(names: readonly string[]): Promise<Pki> {
     })
     return { certificate: certificate.toString('pem'), key: await pem(keys.privateKey) }
   }
-  const [server, client] = [await issued('CN=server', names), await issued('CN=n1', ['n1'])]
+  const server = await issued('CN=server', names, ExtendedKeyUsage.serverAuth)
+  const client = await issued('CN=n1', ['n1', ...names], ExtendedKeyUsage.clientAuth)
   const directory = mkdtempSync(join(tmpdir(), 'nodeleaf-pki-'))
   const file = (name: string, text: string): string => {
     writeFileSync(join(directory, name), text, { mode: 0o600 })
