@@ -170,6 +170,14 @@ for (const [what, options, said] of [
   })
 }
 
+test('a controller that nobody answers for is told in few words', async (t) => {
+  const fake = await start(t, welcoming)
+  await fake.stop()
+  const { source } = agent(t, fake.port)
+  const { lastError } = await until('away', () => source.connection.state === 'away' && source.connection)
+  t.is(lastError, `UNAVAILABLE: no connection: connect ECONNREFUSED 127.0.0.1:${fake.port}`)
+})
+
 test('the token is in no log line and no state', async (t) => {
   const fake = await start(t, (stream) => stream.fail(status.UNAUTHENTICATED, 'expired'))
   const { source, lines, pauses } = agent(t, fake.port)

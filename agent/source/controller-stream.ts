@@ -131,6 +131,14 @@ export function converse(
 function endOf({ code, details, metadata }: Pick<StatusObject, 'code' | 'details' | 'metadata'>): StreamEnd {
   const named = code === status.UNAVAILABLE ? metadata?.get(LEADER_TRAILER)[0] : undefined
   const leader = typeof named === 'string' ? targetOf(named) : undefined
-  const why = code === status.OK ? 'the controller ended the stream' : `${status[code] ?? code}: ${details}`
+  const why = code === status.OK ? 'the controller ended the stream' : `${status[code] ?? code}: ${shortened(details)}`
   return { code, why, ...(leader === undefined ? {} : { leader }) }
+}
+
+/** grpc-js speaks of its own resolver too, which was asked for nothing: an address is dialled. */
+function shortened(details: string): string {
+  return details.replace(
+    /^No connection established\. Last error: (?:Error: )?(.*)\. Resolution note: .*$/s,
+    'no connection: $1',
+  )
 }
