@@ -10,7 +10,7 @@ import { ManagedCertificates } from '../tls/managed-certificates.ts'
 import { clusterLifetimes } from '../tls/rotation.ts'
 import { SecretStore } from '../tls/secret-store.ts'
 import type { AdmissionWorld } from './admission-world.ts'
-import { l2vni, reviewOf, underlay, world, type Raw } from './fixture.ts'
+import { l2vni, l3vni, passthrough, reviewOf, session, underlay, world, type Raw } from './fixture.ts'
 import { createAdmissionMetrics } from './metrics.ts'
 import { Webhook } from './webhook.ts'
 
@@ -181,6 +181,52 @@ test('odd objects are denied or allowed, never an error', async (t) => {
     t.false((JSON.parse(answer.body) as Verdict).response.allowed, spec)
   }
 })
+
+test('whatever stands anywhere in a review: an answer, never an error', async (t) => {
+  const { call, lines } = await opened(t, world([underlay('ul'), l2vni('a', 1)]), await rotating())
+  const values = [null, 0, -1, 1e99, '', 'constructor', '__proto__', [], {}, [null], { a: { b: [] } }, 'x'.repeat(1e4)]
+  const kinds = [
+    l2vni('b', 2, { gatewayIPs: ['10.0.0.1/24'], vrf: 'red' }),
+    l3vni('c', 3, 'red', session('10.1.0.0/24')),
+  ]
+  const reviews = [...kinds, underlay('other'), passthrough('p', '10.2.0.0/24')].flatMap((each) => [
+    reviewOf('CREATE', each),
+    reviewOf('UPDATE', each, { oldObject: { ...each, spec: { ...each.spec, nodeSelector: {} } } }),
+    reviewOf('DELETE', each),
+    reviewOf('DELETE', each, { oldObject: null }),
+    reviewOf('UPDATE', each, { oldObject: null }),
+    reviewOf('CREATE', each, { object: null }),
+    reviewOf('UPDATE', each, { subResource: 'status', object: null, oldObject: null }),
+    reviewOf('CREATE', each, { kind: { group: 'nodeleaf.io', version: 'v1alpha1', kind: 'constructor' } }),
+  ])
+  const seen = new Map<number, number>()
+  for (const review of reviews) {
+    for (const path of pathsOf(review)) {
+      const value = values[(seen.get(200) ?? 0) % values.length]
+      const { status } = await call(JSON.stringify(replaced(review, path, value)))
+      seen.set(status, (seen.get(status) ?? 0) + 1)
+      if (status !== 200 && status !== 400) t.fail(`${status} for ${path.join('.')} = ${JSON.stringify(value)}`)
+    }
+  }
+  t.deepEqual(
+    lines.filter((line) => line.includes('could not be reviewed')),
+    [],
+  )
+  t.true((seen.get(200) ?? 0) > 100 && (seen.get(400) ?? 0) > 10, JSON.stringify([...seen]))
+})
+
+type Path = readonly (string | number)[]
+
+function pathsOf(value: unknown, path: Path = []): readonly Path[] {
+  if (typeof value !== 'object' || value === null) return [path]
+  return [path, ...Object.entries(value).flatMap(([key, inner]) => pathsOf(inner, [...path, key]))]
+}
+
+function replaced(value: unknown, [first, ...rest]: Path, by: unknown): unknown {
+  if (first === undefined) return by
+  if (Array.isArray(value)) return value.map((each, at) => (String(at) === first ? replaced(each, rest, by) : each))
+  return { ...(value as object), [first]: replaced((value as Record<string, unknown>)[first], rest, by) }
+}
 
 test('certificates change under load: no handshake fails, no connection is cut', async (t) => {
   const { certificates, call, kept } = await opened(t, world([underlay('ul')]), await rotating())
