@@ -164,8 +164,7 @@ export class Leader implements PlanBook, AgentObserver {
     const told = before === undefined ? facts.map(({ name }) => name) : changed
     this.#options.changed(told)
     this.#options.metrics.plansChanged.inc(changed.length)
-    const versions = told.flatMap((name) => this.#planner.current(name) ?? [])
-    this.#status.planned(world, versions, this.#planner.refused)
+    this.#status.planned(world, told, (node) => this.#planner.current(node), this.#planner.refused)
     this.#routerNodes.keep(world, facts, (node) => this.#planner.current(node)?.refused ?? [])
   }
 

@@ -75,6 +75,8 @@ const MOST_ROUNDS = 64
 
 /** Of what does not work on one node; the rest is counted only. */
 const LONGEST_MESSAGE = 1024
+/** The API server takes no longer ones. */
+const LONGEST_WORD = 253
 
 const NOTHING: ReadonlyMap<string, Cause> = new Map()
 
@@ -94,7 +96,8 @@ export class Fleet {
 
   /** The node was served before. To be said before anything else is said of it. */
   expect(node: string, nowMs: number): void {
-    this.#of(node, nowMs).expected = true
+    const state = this.#of(node, nowMs)
+    state.expected = state.connection.type === 'unseen' || state.lastGood !== undefined
   }
 
   /** The node's plan became this at `epoch`. */
@@ -110,17 +113,30 @@ export class Fleet {
     settle(state)
   }
 
+  /** Nothing can be planned for the node at `epoch`: it keeps what it has, which is not what it should have. */
+  unplanned(node: string, epoch: number): void {
+    const state = this.#nodes.get(node)
+    if (state === undefined) return
+    delete state.desired
+    if (state.pendingSince === Infinity) state.pendingSince = epoch
+  }
+
   forget(node: string): void {
     this.#nodes.delete(node)
   }
 
-  connected(node: string, hello: Hello, nowMs: number): void {
+  connected(node: string, { revision, versions }: Hello, nowMs: number): void {
     const state = this.#of(node, nowMs)
     state.connection = { type: 'connected', sinceMs: nowMs }
-    state.versions = versionsOf(hello.versions)
-    if (hello.revision !== '') state.lastGood = hello.revision
+    state.versions = versionsOf(versions)
+    optional(state, 'lastGood', revision)
     state.detailVersion = 0n
     delete state.rejected
+    const { settledRevision, desired, rounds } = state
+    if ([settledRevision, desired, ...rounds.map((each) => each.revision)].includes(revision)) return
+    // What it was never told here: where it is cannot be known. It was set up anew when it has nothing, or had something else.
+    state.pendingSince = 0
+    if (revision === '' || settledRevision !== undefined) state.expected = false
   }
 
   disconnected(node: string, nowMs: number): void {
@@ -133,8 +149,7 @@ export class Fleet {
     if (state === undefined) return
     if (error === undefined) delete state.rejected
     else state.rejected = error.slice(0, LONGEST_MESSAGE)
-    if (revision === '') delete state.lastGood
-    else state.lastGood = revision
+    optional(state, 'lastGood', revision)
     settle(state)
   }
 
@@ -216,16 +231,16 @@ function settle(state: Mutable): void {
 
 function optional(state: Mutable, key: 'applied' | 'lastGood', value: string): void {
   if (value === '') delete state[key]
-  else state[key] = value
+  else state[key] = value.slice(0, LONGEST_WORD)
 }
 
 function versionsOf(versions: Hello['versions']): Versions {
   const { agent = '', frr = '', kernel = '', datapath = '' } = versions ?? {}
   return {
-    ...(agent === '' ? {} : { agent: agent.slice(0, 253) }),
-    ...(frr === '' ? {} : { frr: frr.slice(0, 253) }),
-    ...(kernel === '' ? {} : { kernel: kernel.slice(0, 253) }),
-    ...(datapath === '' ? {} : { datapath: datapath.slice(0, 253) }),
+    ...(agent === '' ? {} : { agent: agent.slice(0, LONGEST_WORD) }),
+    ...(frr === '' ? {} : { frr: frr.slice(0, LONGEST_WORD) }),
+    ...(kernel === '' ? {} : { kernel: kernel.slice(0, LONGEST_WORD) }),
+    ...(datapath === '' ? {} : { datapath: datapath.slice(0, LONGEST_WORD) }),
   }
 }
 

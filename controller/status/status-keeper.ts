@@ -14,6 +14,7 @@ import {
   keyOf,
   type Condition,
   type Declared,
+  type DeclaredRef,
   type NodeSeen,
   type ResourceStatus,
   type RouterNodeSeen,
@@ -95,15 +96,25 @@ export class StatusKeeper implements AgentObserver {
     }
   }
 
-  /** A round of planning is over: what it was over, what came out for the nodes that it changed, and what it refuses anywhere. */
-  planned(world: World, changed: readonly PlanVersion[], fabricRefused: readonly Violation[]): void {
+  /** A round of planning is over: what it was over, which nodes it changed, what they have now, and what it refuses anywhere. */
+  planned(
+    world: World,
+    changed: readonly string[],
+    current: (node: string) => PlanVersion | undefined,
+    fabricRefused: readonly Violation[],
+  ): void {
     if (this.#world === undefined) this.#expect(world)
     const epoch = this.#epochs.advance(world.declared, world.nodes)
     this.#epochs.refusedBefore(this.#fabricRefused, fabricRefused)
     this.#fabricRefused = fabricRefused
-    for (const { node: name, revision, refused } of changed) {
-      this.#epochs.refusedBefore(this.#fleet.of(name, this.#options.now()).refused, refused)
-      this.#fleet.planned(name, revision, refused, epoch, this.#options.now())
+    const now = this.#options.now()
+    for (const name of changed) {
+      const version = current(name)
+      if (version === undefined) this.#fleet.unplanned(name, epoch)
+      else {
+        this.#epochs.refusedBefore(this.#fleet.of(name, now).refused, version.refused)
+        this.#fleet.planned(name, version.revision, version.refused, epoch, now)
+      }
       this.#touch(name)
     }
     this.#seen(world)
@@ -129,6 +140,7 @@ export class StatusKeeper implements AgentObserver {
         // Another object: nothing that was said is in it.
         this.#nodeSaid.delete(name)
         this.#detailSaid.delete(name)
+        this.#detailAsked.delete(name)
         this.#touch(name)
         this.#askForDetail(name)
       }
@@ -142,7 +154,8 @@ export class StatusKeeper implements AgentObserver {
   }
 
   disconnected(node: string): void {
-    this.#fleet.disconnected(node, this.#options.now())
+    if (this.#nodes.has(node)) this.#fleet.disconnected(node, this.#options.now())
+    else this.#fleet.forget(node)
     this.#touch(node)
   }
 
@@ -161,9 +174,8 @@ export class StatusKeeper implements AgentObserver {
     const made = routerNodeDetail(detail)
     const digest = detailDigest({ ...made })
     this.#askForDetail(node)
-    if (this.#detailBefore(node) === digest) return
     this.#nodeWrites.add(`detail of ${node}`, 0, async (signal) => {
-      if (this.#routerNodes.get(node)?.uid === undefined) return false
+      if (this.#routerNodes.get(node)?.uid === undefined || this.#detailBefore(node) === digest) return false
       await this.#options.store.applyRouterNodeDetail(node, made, signal)
       this.#detailSaid.set(node, digest)
       return true
@@ -178,9 +190,7 @@ export class StatusKeeper implements AgentObserver {
       await this.#next(signal)
       if (signal.aborted) break
       const start = performance.now()
-      const sweep = start - sweptAt >= SWEEP_MS
-      // What still waits to be written is not stored yet.
-      if (sweep && this.counts().waiting === 0) {
+      if (start - sweptAt >= SWEEP_MS) {
         sweptAt = start
         this.#forgetSaid()
       }
@@ -202,7 +212,8 @@ export class StatusKeeper implements AgentObserver {
   }
 
   #forget(node: string): void {
-    this.#fleet.forget(node)
+    // An agent that stays says nothing anew when its Node comes back.
+    if (this.#fleet.get(node)?.connection.type !== 'connected') this.#fleet.forget(node)
     this.#nodeSaid.delete(node)
     this.#detailSaid.delete(node)
     this.#detailAsked.delete(node)
@@ -293,7 +304,7 @@ export class StatusKeeper implements AgentObserver {
     for (const told of resourceTransitions(before?.conditions ?? [], status.conditions, status.nodes?.failed ?? 0))
       if (!quiet || told.action !== 'Reporting') this.#record({ ...told, regarding: { type: 'resource', ref, uid } })
     const urgent = !sameConditions(before?.conditions ?? [], status.conditions)
-    this.#resourceWrites.add(`status of ${keyOf(ref)}`, urgent ? 0 : 1, async (signal) => {
+    this.#resourceWrites.add(statusWrite(ref), urgent ? 0 : 1, async (signal) => {
       const latest = this.#said.get(uid)
       if (latest === undefined) return false
       await this.#options.store.applyStatus(declared, latest, signal)
@@ -335,7 +346,7 @@ export class StatusKeeper implements AgentObserver {
   }
 
   #writeState(node: string, state: RouterNodeState, urgent: boolean): void {
-    this.#nodeWrites.add(`state of ${node}`, urgent ? 0 : 2, async (signal) => {
+    this.#nodeWrites.add(stateWrite(node), urgent ? 0 : 2, async (signal) => {
       if (this.#routerNodes.get(node)?.uid === undefined) return false
       await this.#options.store.applyRouterNodeState(node, state, signal)
       return true
@@ -374,11 +385,14 @@ export class StatusKeeper implements AgentObserver {
     })
   }
 
-  /** From here on what is stored counts, not what was said. */
+  /** From here on what is stored counts, not what was said; but for what still waits to be written. */
   #forgetSaid(): void {
-    this.#said.clear()
-    this.#nodeSaid.clear()
-    for (const node of this.#nodes.keys()) this.#dirtyNodes.add(node)
+    for (const { ref, uid } of this.#world?.declared ?? [])
+      if (!this.#resourceWrites.has(statusWrite(ref))) this.#said.delete(uid)
+    for (const node of this.#nodes.keys()) {
+      if (!this.#nodeWrites.has(stateWrite(node))) this.#nodeSaid.delete(node)
+      this.#dirtyNodes.add(node)
+    }
   }
 
   #record(happening: Happening): void {
@@ -388,6 +402,9 @@ export class StatusKeeper implements AgentObserver {
     this.#options.store.record(happening)
   }
 }
+
+const statusWrite = (ref: DeclaredRef): string => `status of ${keyOf(ref)}`
+const stateWrite = (node: string): string => `state of ${node}`
 
 /** Something on the node itself is wrong, rather than with what it is to do. */
 function itsOwn({ problem, rejected, unready }: NodeState): boolean {

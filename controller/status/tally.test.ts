@@ -189,3 +189,24 @@ test('a node on which it is refused is named for that, not for being on its way'
     ['b'],
   )
 })
+
+test('a node that comes back with an earlier plan counts as it was, until it says otherwise or the grace is over', (t) => {
+  const back = (more: object = {}): Fleet => {
+    const fleet = new Fleet()
+    fleet.expect('a', clock.nowMs)
+    fleet.planned('a', 'r2', [], 1, clock.nowMs)
+    fleet.connected('a', create(HelloSchema, { node: 'a', revision: 'r1' }), clock.nowMs)
+    fleet.reported('a', report('r1', more))
+    return fleet
+  }
+  const at = (fleet: Fleet, laterMs = 0) =>
+    tally([web], nodesOf(fleet, ['a']), { ...clock, nowMs: clock.nowMs + laterMs }).get('L2VNI/web')
+  t.like(at(back()), { unseen: 1, applying: 0 })
+  t.like(at(back(), clock.graceMs), { unseen: 0, applying: 1 })
+  t.like(at(back({ unready: [failed('web')] })), { unseen: 0, failed: 1 })
+  const through = back()
+  through.acknowledged('a', 'r2', undefined)
+  t.like(at(through), { unseen: 1 })
+  through.reported('a', report('r2'))
+  t.like(at(through), { unseen: 0, ready: 1 })
+})

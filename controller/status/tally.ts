@@ -63,14 +63,17 @@ type Standing = 'whole' | 'lagging' | 'broken' | 'away' | 'unseen'
 
 /** How the node as a whole stands. */
 export function standingOf(state: NodeState, { nowMs, graceMs }: Clock): Standing {
-  const { connection, expected, knownSinceMs } = state
+  const { connection, expected, knownSinceMs, unready, rejected, pendingSince } = state
   // Until the grace is over nobody can tell an agent that is gone from one that is on its way.
   const early = nowMs - knownSinceMs < graceMs
   if (connection.type === 'unseen') return early ? (expected ? 'unseen' : 'lagging') : 'away'
   if (connection.type === 'away' && nowMs - connection.sinceMs >= graceMs) return 'away'
   if (!state.told) return early && expected ? 'unseen' : 'lagging'
   if (state.problem !== undefined) return 'broken'
-  return state.pendingSince === Infinity ? 'whole' : 'lagging'
+  if (pendingSince === Infinity) return 'whole'
+  // What it is behind with cannot be known before it has been up to date once: it worked, and goes on.
+  const silent = rejected === undefined && unready.size === 0
+  return pendingSince === 0 && early && expected && silent ? 'unseen' : 'lagging'
 }
 
 interface Group {
@@ -261,8 +264,9 @@ function note(obstacles: Obstacle[], obstacle: Obstacle): void {
   if (obstacles.length < NAMED) obstacles.push(obstacle)
 }
 
-function laggingMessage({ rejected, connection }: NodeState): string {
+function laggingMessage({ rejected, connection, desired }: NodeState): string {
   if (connection.type === 'unseen') return 'the agent has not connected yet'
+  if (desired === undefined) return 'its numbers could not be saved yet'
   return rejected === undefined ? 'is being applied' : `the agent did not take the plan: ${rejected}`
 }
 

@@ -78,6 +78,26 @@ test('a write that fails comes again', async (t) => {
   await running
 })
 
+test('what failed is not written over what came after it', async (t) => {
+  const { made, written, stop, add } = queue()
+  let attempts = 0
+  made.add('a', 0, async () => {
+    attempts++
+    if (attempts === 1) throw new Error('no')
+    return written.push('old') > 0
+  })
+  const running = made.run(stop.signal)
+  await until(() => attempts === 1 && made.has('a'))
+  add('a', 0, 'new')
+  await until(() => written.length === 1)
+  // Later than the first one would have come again.
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  t.deepEqual(written, ['new'])
+  t.false(made.has('a'))
+  stop.abort()
+  await running
+})
+
 test('writes are as many a second as there may be, and those with nothing to say cost nothing', async (t) => {
   const { made, written, stop, add } = queue({ perSecond: 20, burst: 2 })
   for (let at = 0; at < 50; at++) made.add(`nothing ${at}`, 0, async () => false)

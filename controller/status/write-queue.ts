@@ -36,6 +36,8 @@ export class WriteQueue {
   /** Keys whose write is under way, and what came for them meanwhile. */
   readonly #busy = new Map<string, Waiting | undefined>()
   readonly #failures = new Map<string, number>()
+  /** Keys whose write failed and waits to be tried again. */
+  readonly #retries = new Map<string, NodeJS.Timeout>()
   #wake: (() => void) | undefined
   #tokens: number
   #filledAt = performance.now()
@@ -50,9 +52,17 @@ export class WriteQueue {
     return this.#queues.reduce((sum, queue) => sum + queue.size, 0)
   }
 
+  /** Whether what was asked for is not written yet. */
+  has(key: string): boolean {
+    return this.#busy.has(key) || this.#retries.has(key) || this.#queues.some((queue) => queue.has(key))
+  }
+
   /** Asks for a write; one of the same key that waits is replaced, and takes the more urgent place of the two. */
   add(key: string, priority: Priority, write: Write): void {
     const waiting = { write, priority }
+    // What failed before is older than this.
+    clearTimeout(this.#retries.get(key))
+    this.#retries.delete(key)
     if (this.#busy.has(key)) {
       this.#busy.set(key, waiting)
       return
@@ -69,13 +79,14 @@ export class WriteQueue {
   /** Drops what waits. */
   clear(): void {
     for (const queue of this.#queues) queue.clear()
+    for (const retry of this.#retries.values()) clearTimeout(retry)
+    this.#retries.clear()
     this.#failures.clear()
   }
 
   /** Writes until the signal aborts; then waits for what is under way. */
   async run(signal: AbortSignal): Promise<void> {
     const underWay = new Set<Promise<void>>()
-    const retries = new Set<NodeJS.Timeout>()
     while (!signal.aborted) {
       const next = this.#busy.size < this.#options.atOnce ? this.#take() : undefined
       if (next === undefined) {
@@ -84,11 +95,10 @@ export class WriteQueue {
       }
       const [key, waiting] = next
       this.#busy.set(key, undefined)
-      const write = this.#write(key, waiting, retries, signal)
+      const write = this.#write(key, waiting, signal)
       underWay.add(write)
       void write.finally(() => underWay.delete(write))
     }
-    for (const retry of retries) clearTimeout(retry)
     await Promise.all(underWay)
     this.clear()
   }
@@ -108,7 +118,7 @@ export class WriteQueue {
     return undefined
   }
 
-  async #write(key: string, waiting: Waiting, retries: Set<NodeJS.Timeout>, signal: AbortSignal): Promise<void> {
+  async #write(key: string, waiting: Waiting, signal: AbortSignal): Promise<void> {
     try {
       const wrote = await waiting.write(signal)
       if (!wrote) this.#tokens = Math.min(this.#options.burst, this.#tokens + 1)
@@ -119,11 +129,10 @@ export class WriteQueue {
         const failures = (this.#failures.get(key) ?? 0) + 1
         this.#failures.set(key, failures)
         const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1))
-        const timer = setTimeout(() => {
-          retries.delete(timer)
-          this.add(key, waiting.priority, waiting.write)
-        }, delay)
-        retries.add(timer)
+        this.#retries.set(
+          key,
+          setTimeout(() => this.add(key, waiting.priority, waiting.write), delay),
+        )
       }
     }
     const again = this.#busy.get(key)
