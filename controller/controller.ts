@@ -15,7 +15,7 @@ import { DECLARED_KINDS } from './fabric/world.ts'
 import { serveHealth, type Health } from './health-server.ts'
 import { Leader } from './leader.ts'
 import { openKubernetes } from './kubernetes-backend.ts'
-import { createLeaderMetrics, describeController, type Facts } from './metrics.ts'
+import { createLeaderMetrics, describeCertificates, describeController, type Facts } from './metrics.ts'
 import type { ControllerOptions } from './options.ts'
 
 /** Where a running controller is reached; a port that was given as 0 is known here. */
@@ -47,6 +47,7 @@ export async function runController(
     )
   backend = stack.use(await open(options, registry, log, signal))
   const { store, certificates, authenticator, elsewhere } = backend
+  describeCertificates(registry, certificates)
   const distribution = stack.use(
     await Distribution.start({
       listen: { host: options.listen.address === '' ? '::' : options.listen.address, port: options.listen.port },

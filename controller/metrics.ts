@@ -1,6 +1,8 @@
 /** What the controller counts of itself; none has a label that grows with the number of nodes or resources. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import manifest from '../package.json' with { type: 'json' }
+import type { Certificates } from './tls/certificates.ts'
+import { expiryOf } from './tls/expiry.ts'
 
 export type LeaderMetrics = ReturnType<typeof createLeaderMetrics>
 
@@ -71,6 +73,20 @@ export function describeController(registry: Registry, facts: () => Facts): void
   gauge(registry, 'resources', 'Resources that users declared, by kind.', () =>
     Object.entries(facts().resources).map(([kind, count]) => [{ kind }, count]),
   )
+}
+
+/** Both are renewed long before: a moment that comes near means that renewing fails. */
+export function describeCertificates(
+  registry: Registry,
+  certificates: Pick<Certificates, 'trusted' | 'serving'>,
+): void {
+  const help = 'When certificates end, in seconds since 1970: the serving one, the last CA that is trusted.'
+  gauge(registry, 'certificate_expiry_timestamp_seconds', help, () => {
+    const { servingMs, caMs } = expiryOf(certificates)
+    return Object.entries({ serving: servingMs, ca: caMs }).flatMap(([certificate, ms]): Sample[] =>
+      ms === undefined ? [] : [[{ certificate }, ms / 1000]],
+    )
+  })
 }
 
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]

@@ -14,6 +14,8 @@ export interface Connection {
   readonly lastContact?: number
   /** Why the last stream or attempt ended; holds no secret. */
   readonly lastError?: string
+  /** When the certificate that proves the node ends, as it was presented last. */
+  readonly certificateEnds?: number
   /** Of `refused`: in one CamelCase word. */
   readonly reason?: 'Unauthenticated' | 'PermissionDenied' | 'VersionMismatch'
 }

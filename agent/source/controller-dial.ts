@@ -1,6 +1,7 @@
 /** Dialling the controller: addresses from DNS, credentials from files; both anew at every dial. */
 import { Client, credentials, Metadata, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js'
 import { lookup } from 'node:dns/promises'
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { checkServerIdentity as identityOf, type PeerCertificate } from 'node:tls'
@@ -25,6 +26,8 @@ export interface Dialled {
   readonly call: ControllerCall
   /** Whether TLS is up. */
   readonly connected: () => boolean
+  /** Of the certificate that proves the node; milliseconds since 1970. */
+  readonly certificateEnds?: number
   readonly close: () => void
 }
 
@@ -72,7 +75,8 @@ export function dial(target: Target, options: ControllerOptions): Dialled {
     'grpc.use_local_subchannel_pool': 1,
   }
   const scheme = target.host.includes(':') ? 'ipv6' : 'ipv4'
-  const client = new Client(`${scheme}:${targetText(target)}`, tls(options), channel)
+  const { secure, ends } = tls(options)
+  const client = new Client(`${scheme}:${targetText(target)}`, secure, channel)
   const call = client.makeBidiStreamRequest(
     connect.path,
     connect.requestSerialize,
@@ -82,6 +86,7 @@ export function dial(target: Target, options: ControllerOptions): Dialled {
   return {
     call,
     // 2 is READY; the enumeration is const and has no values at run time everywhere.
+    ...(ends === undefined ? {} : { certificateEnds: ends }),
     connected: () => client.getChannel().getConnectivityState(false) === 2,
     close: () => {
       call.cancel()
@@ -96,7 +101,10 @@ function tls({ ca, proof, name }: ControllerOptions) {
     'certFile' in proof ? [bytesOf('--tls-key', proof.keyFile), bytesOf('--tls-cert', proof.certFile)] : [null, null]
   try {
     const checkServerIdentity = (_: string, presented: PeerCertificate) => identityOf(name, presented)
-    return credentials.createSsl(authorities, key, certificate, isIP(name) === 0 ? {} : { checkServerIdentity })
+    return {
+      secure: credentials.createSsl(authorities, key, certificate, isIP(name) === 0 ? {} : { checkServerIdentity }),
+      ends: certificate === null ? undefined : new X509Certificate(certificate).validToDate.getTime(),
+    }
   } catch (error) {
     const files = [ca, ...('certFile' in proof ? [proof.certFile, proof.keyFile] : [])].join(', ')
     throw new DialError(`${files}: not certificates and key as PEM that go together (${messageOf(error)})`, {

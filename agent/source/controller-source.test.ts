@@ -155,6 +155,7 @@ test('a client certificate proves the node where there are no tokens', async (t)
   await connected(source)
   t.is(fake.streams[0]?.token, undefined)
   t.true((fake.streams[0]?.certificate?.length ?? 0) > 0)
+  t.true((source.connection.certificateEnds ?? 0) > Date.now())
 })
 
 for (const [what, options, said] of [

@@ -147,7 +147,10 @@ export class ControllerSource {
     }
     let end: StreamEnd
     try {
-      end = await converse(this.#effects.dial(target, options), conversation, heard, limits, signal)
+      const dialled = this.#effects.dial(target, options)
+      const { certificateEnds } = dialled
+      if (certificateEnds !== undefined) this.#connection = { ...this.#connection, certificateEnds }
+      end = await converse(dialled, conversation, heard, limits, signal)
     } catch (error) {
       if (!(error instanceof DialError)) log.error('the conversation with the controller failed', { error })
       end = { code: status.UNAVAILABLE, why: messageOf(error) }

@@ -72,6 +72,8 @@ export interface ControllerStatus {
   readonly lastContact?: string
   /** Why the last connection, or the last attempt, ended. */
   readonly lastError?: string
+  /** When the certificate that proves the node ends. */
+  readonly certificateEnds?: string
   /** Of `refused`: why the controller does not talk to this agent, in one word. */
   readonly reason?: string
 }
@@ -191,7 +193,7 @@ export function statusDocument(facts: StatusFacts): StatusDocument {
 }
 
 function controllerStatus({ address, state, since, ...rest }: Connection): ControllerStatus {
-  const { replica, lastContact, lastError } = rest
+  const { replica, lastContact, lastError, certificateEnds } = rest
   return {
     address,
     state,
@@ -199,6 +201,7 @@ function controllerStatus({ address, state, since, ...rest }: Connection): Contr
     ...(replica === undefined ? {} : { replica }),
     ...(lastContact === undefined ? {} : { lastContact: timeText(lastContact) }),
     ...(lastError === undefined ? {} : { lastError }),
+    ...(certificateEnds === undefined ? {} : { certificateEnds: timeText(certificateEnds) }),
     ...(rest.reason === undefined ? {} : { reason: rest.reason }),
   }
 }

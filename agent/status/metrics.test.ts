@@ -17,7 +17,7 @@ test('metrics are made from the status', async (t) => {
         files: 0,
         unsettled: false,
       },
-      controller: { address: 'c:1', state: 'refused', since: 0, reason: 'Unauthenticated' },
+      controller: { address: 'c:1', state: 'refused', since: 0, reason: 'Unauthenticated', certificateEnds: 7000 },
       resources: [{ ref: { kind: 'L3VNI', name: 'red' }, state: { state: 'Ready', since: 0 } }],
       sessions: [{ peer: '192.0.2.1', state: 'Idle' }],
       vnis: [],
@@ -28,6 +28,7 @@ test('metrics are made from the status', async (t) => {
   t.regex(text, /^nodeleaf_bgp_session_established\{peer="192.0.2.1",vrf="default"\} 0$/m)
   t.regex(text, /^nodeleaf_controller_connected 0$/m)
   t.regex(text, /^nodeleaf_controller_refused\{reason="Unauthenticated"\} 1$/m)
+  t.regex(text, /^nodeleaf_controller_certificate_expiry_timestamp_seconds 7$/m)
   t.regex(text, /^# TYPE nodeleaf_netlink_writes_total counter\nnodeleaf_netlink_writes_total 3$/m)
   t.regex(text, /^nodeleaf_build_info\{agent="1",kernel="6",runtime="v24"\} 1$/m)
 })

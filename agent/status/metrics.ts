@@ -24,13 +24,17 @@ export function metricsText(status: StatusDocument): Promise<string> {
   gauge('source_problems', 'What is wrong with the configuration.', [[{}, status.problems.length]])
   gauge('frr_connected', 'Whether FRR answers.', [[{}, status.frr.state === 'connected' ? 1 : 0]])
   if (status.controller !== undefined) {
-    const { state, reason } = status.controller
+    const { state, reason, certificateEnds } = status.controller
     gauge('controller_connected', 'Whether the controller has welcomed the agent.', [
       [{}, state === 'connected' ? 1 : 0],
     ])
     gauge('controller_refused', 'Whether the controller refuses the agent, and why.', [
       [reason === undefined ? {} : { reason }, state === 'refused' ? 1 : 0],
     ])
+    if (certificateEnds !== undefined)
+      gauge('controller_certificate_expiry_timestamp_seconds', 'When the certificate that proves the node ends.', [
+        [{}, Date.parse(certificateEnds) / 1000],
+      ])
   }
   gauge('revision_applied', 'Whether the desired revision is wholly in place.', [
     [{}, revision.desired !== undefined && revision.desired === revision.applied ? 1 : 0],
