@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLog } from '../../log/log.ts'
+import { until } from '../distribution/stage.ts'
 import { DirectoryStore } from './directory-store.ts'
 import type { Declared, ResourceStatus, World } from './world.ts'
 
@@ -124,7 +125,7 @@ test('nodes are those whose agents came, and those with a document; its labels a
 
 test('a node that has no name for a file gets nothing', async (t) => {
   const it = await stage(t, {})
-  for (const name of ['../evil', '', '.', 'A']) it.store.agentConnected(name, {})
+  for (const name of ['../evil', '', '.', 'A', 'a'.repeat(247)]) it.store.agentConnected(name, {})
   it.store.agentConnected('good', {})
   t.deepEqual(
     (await it.world(({ nodes }) => nodes.length > 0)).nodes.map(({ name }) => name),
@@ -156,6 +157,43 @@ test('Secrets are in the snapshot, and in no file that others may read', async (
   t.is(statSync(join(it.state, 'config.json')).mode & 0o777, 0o600)
   t.is(statSync(it.state).mode & 0o777, 0o700)
   t.false(it.log.join('\n').includes('hidden'))
+})
+
+test('a state directory that cannot be used stops nothing, and is used again by itself', async (t) => {
+  const it = await stage(t, { 'a.yaml': resource('L2VNI', 'a', '{ vni: 1 }') })
+  const before = await it.world(() => true)
+  const nodes = join(it.state, 'nodes')
+  rmSync(nodes, { recursive: true })
+  writeFileSync(nodes, 'no directory')
+  it.store.agentConnected('vm1', {})
+  writeFileSync(join(it.config, 'b.yaml'), resource('L2VNI', 'b', '{ vni: 2 }'))
+  await until(() => it.log.some((line) => line.includes('the state directory cannot be used')), 'it is told')
+  t.is(it.store.world, before)
+  rmSync(nodes)
+  mkdirSync(nodes)
+  const after = await it.world((world) => find(world, 'b') !== undefined)
+  t.deepEqual(
+    after.nodes.map(({ name }) => name),
+    ['vm1'],
+  )
+  t.true(existsSync(join(nodes, 'vm1.yaml')))
+})
+
+test('what could not be written of a node is written when it is tried again', async (t) => {
+  const it = await stage(t, {})
+  it.store.agentConnected('vm1', {})
+  const [node] = (await it.world(({ nodes }) => nodes.length === 1)).nodes
+  const spec = { index: 3, addresses: { vteps: [], hostSessions: [] } }
+  // In the way of the file that is written aside.
+  const aside = join(it.state, 'nodes', 'vm1.yaml.new')
+  mkdirSync(aside)
+  if (node) await t.throwsAsync(it.store.applyRouterNode(node, spec))
+  it.store.agentConnected('vm2', {})
+  const world = await it.world(({ nodes }) => nodes.length === 2)
+  t.deepEqual(world.routerNodes, [])
+  rmSync(aside, { recursive: true })
+  if (node) await it.store.applyRouterNode(node, spec)
+  t.is((await it.world(({ routerNodes }) => routerNodes.length === 1)).routerNodes[0]?.resource.spec.index, 3)
 })
 
 test('the ledger is what was saved', async (t) => {

@@ -62,8 +62,8 @@ const RESCAN_MS = 3000
 const FILES = 'files'
 const UNSETTLED_MS = 500
 
-/** RFC 1123: it becomes the name of a file. */
-const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+/** RFC 1123; it becomes `NAME.yaml.new`, and names of files end at 255 characters. */
+const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,244}[a-z0-9])?$/
 
 export class DirectoryStore implements FabricStore {
   readonly #options: DirectoryStoreOptions
@@ -78,6 +78,8 @@ export class DirectoryStore implements FabricStore {
   #next = new Map<string, Same>()
   #objects: readonly (AnyResource | Secret)[] = []
   #told = new Set<string>()
+  /** The state directory could not be used when it was last tried. */
+  #broken = false
   #world: World | undefined
 
   /** Makes the state directory. @throws when it cannot be read or written */
@@ -101,10 +103,25 @@ export class DirectoryStore implements FabricStore {
     watchDirectory(configDir, { rescanMs: RESCAN_MS, signal }, look)
     watchDirectory(join(stateDir, 'nodes'), { rescanMs: RESCAN_MS, signal }, look)
     for (let reasons = [FILES]; reasons.length > 0; reasons = await this.#changes.next(signal)) {
-      if (reasons.includes(FILES)) this.#read()
-      if (this.#reading === undefined) continue
-      this.#world = this.#worldOf(this.#reading)
+      if (!this.#looked(reasons.includes(FILES)) || this.#reading === undefined) continue
       changed()
+    }
+  }
+
+  /** False: the state directory cannot be used now, and is tried again. */
+  #looked(read: boolean): boolean {
+    const { log, stateDir } = this.#options
+    try {
+      if (read) this.#read()
+      if (this.#reading !== undefined) this.#world = this.#worldOf(this.#reading)
+      if (this.#broken) log.info('the state directory can be used again', { stateDir })
+      this.#broken = false
+      return true
+    } catch (error) {
+      if (!this.#broken) log.error('the state directory cannot be used; what was planned stays', { stateDir, error })
+      this.#broken = true
+      setTimeout(() => this.#changes.request(FILES), RESCAN_MS).unref()
+      return false
     }
   }
 
@@ -116,7 +133,14 @@ export class DirectoryStore implements FabricStore {
     this.#connected.add(node)
     const before = this.#nodes.get(node)
     if (before !== undefined && sameLabels(before.metadata.labels ?? {}, labels)) return
-    this.#save({ ...before, metadata: { name: node, labels } })
+    const file = { ...before, metadata: { name: node, labels } }
+    this.#nodes.set(node, file)
+    try {
+      this.#save(file)
+    } catch (error) {
+      this.#options.log.warn('the file of a node cannot be written, it is tried again', { node, error })
+      this.#changes.request(FILES)
+    }
     this.#changes.request('agent')
   }
 
@@ -138,9 +162,9 @@ export class DirectoryStore implements FabricStore {
   }
 
   async applyStatus({ ref, generation }: Declared, status: ResourceStatus): Promise<void> {
-    this.#statuses.set(keyOf(ref), status)
     const { kind, name } = ref
     writeWhole(this.#statusPath(ref), stringify({ apiVersion, kind, metadata: { name, generation }, status }))
+    this.#statuses.set(keyOf(ref), status)
     this.#changes.request('status')
   }
 
@@ -150,8 +174,8 @@ export class DirectoryStore implements FabricStore {
   }
 
   async deleteRouterNode(name: string): Promise<void> {
-    this.#nodes.delete(name)
     rmSync(this.#nodePath(name), { force: true })
+    this.#nodes.delete(name)
     this.#changes.request('node gone')
   }
 
@@ -175,8 +199,8 @@ export class DirectoryStore implements FabricStore {
 
   #save(file: NodeFile): void {
     const { name } = file.metadata
-    this.#nodes.set(name, file)
     writeWhole(this.#nodePath(name), stringify({ apiVersion, kind: 'RouterNode', ...file }))
+    this.#nodes.set(name, file)
   }
 
   #read(): void {

@@ -358,7 +358,7 @@ export class StatusKeeper implements AgentObserver {
     const { name, connection } = state
     const times = [
       connection.type === 'away' ? connection.sinceMs + graceMs : Infinity,
-      !state.told || connection.type === 'unseen' ? state.knownSinceMs + graceMs : Infinity,
+      !state.told || connection.type === 'unseen' || state.pendingSince === 0 ? state.knownSinceMs + graceMs : Infinity,
       onItsWayUntilMs(state) ?? Infinity,
     ].filter((at) => at > nowMs)
     const next = Math.min(...times)
