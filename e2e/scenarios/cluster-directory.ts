@@ -16,6 +16,8 @@ const RED_PEERS = ['192.169.10.1', 'fd00:c9:10::1']
 export const scenario: Scenario = {
   name: 'cluster-directory',
   summary: 'without Kubernetes: files at the controller, certificates for agents; apply, edit, delete, a restart',
+  // Processes in user-mode Linux on a busy machine.
+  timeoutSeconds: 180,
   async run(lab, t) {
     const plane = await lab.startDirectoryPlane()
     const [node1, node2] = [lab.node('node1'), lab.node('node2')]
@@ -50,6 +52,9 @@ export const scenario: Scenario = {
       await node2.agent.stop()
     }
     assert.equal(await plane.routerNode('node2'), undefined, 'nobody came as node2')
+    const metrics = await plane.metrics()
+    for (const reason of ['OtherNode', 'NoCertificate'])
+      assert.match(metrics, new RegExp(`^nodeleaf_agents_refused_total\\{reason="${reason}"\\} [1-9]`, 'm'))
 
     t.step('with their own they get what the files say')
     const began = performance.now()

@@ -49,6 +49,8 @@ const FORGERIES: readonly Forgery[] = [
 export const scenario: Scenario = {
   name: 'cluster-forged-identity',
   summary: 'an agent gets nothing without a token of its own node, whatever it says; the others do not notice',
+  // Processes in user-mode Linux on a busy machine.
+  timeoutSeconds: 180,
   async run(lab, t) {
     const plane = await lab.startControlPlane()
     const [controller] = plane.controllers

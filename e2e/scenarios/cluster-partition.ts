@@ -12,6 +12,8 @@ const RFC_3339 = /20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/
 export const scenario: Scenario = {
   name: 'cluster-partition',
   summary: 'a node cut off from the controller goes on as it is, the others change, and it catches up by itself',
+  // Processes in user-mode Linux on a busy machine.
+  timeoutSeconds: 180,
   async run(lab, t) {
     // The time an agent may be away is what makes this wait.
     const { plane, watchTraffic } = await serveFabric(lab, { flags: ['--agent-grace', '5s'] })

@@ -12,6 +12,8 @@ const SESSIONS = ['192.169.10.1', 'fd00:c9:10::1', '192.169.20.1', 'fd00:c9:20::
 export const scenario: Scenario = {
   name: 'cluster-takeover',
   summary: 'a node that booted from files is taken over by the API without a write or a lost packet; the API wins',
+  // Processes in user-mode Linux on a busy machine.
+  timeoutSeconds: 180,
   async run(lab, t) {
     const [node1, node2] = [lab.node('node1'), lab.node('node2')]
 
