@@ -53,6 +53,7 @@ async function authoritiesIn(stateDirectory: string, nowMs: number) {
   const known = planRotation(stored?.authorities ?? [], nowMs)
   if (known.signer) return { authorities: known.authorities, signer: known.signer }
   const made = await createAuthority(nowMs, machineLifetimes.authorityMs)
-  if (await store.write([made], stored?.version)) return { authorities: [made], signer: made }
+  const authorities = [...known.authorities, made]
+  if (await store.write(authorities, stored?.version)) return { authorities, signer: made }
   throw new TlsError('StoreBusy', `the CA in ${stateDirectory} was made by another program just now; run this again`)
 }

@@ -98,6 +98,22 @@ test('over three years two replicas rotate: trusted everywhere long before it si
   return undefined
 })
 
+test('a clock that was years ahead and is put right leaves a certificate that is valid, and whom to trust for it', async (t) => {
+  const here = cluster(t)
+  const replica = await here.replica()
+  here.day = 3000
+  await replica.pass(here.signal)
+  t.true(validityOf(replica.serving.cert).notBeforeMs > START + DAY, 'the clock is believed while it is wrong')
+  here.day = 1
+  await replica.pass(here.signal)
+  const { notBeforeMs, notAfterMs } = validityOf(replica.serving.cert)
+  t.true(notBeforeMs <= START + DAY && notAfterMs > START + DAY)
+  t.true(signerOf(replica, here.published()) >= 0)
+  const before = [here.objects.writes.length, replica.serving.cert]
+  await replica.pass(here.signal)
+  t.deepEqual([here.objects.writes.length, replica.serving.cert], before, 'and that is that')
+})
+
 test('while it cannot be published, a new CA signs nothing', async (t) => {
   const here = cluster(t)
   let fail = false

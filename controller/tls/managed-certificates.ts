@@ -123,7 +123,8 @@ export class ManagedCertificates implements Certificates {
       if (!(await store.write(next, stored?.version, signal))) continue
       if (plan.create) log.info('made a new CA', { expires: expiry(next.at(-1)), trusted: next.length })
       if (plan.authorities.length < before.length) log.info('a CA has expired and is trusted no longer')
-      return next
+      // In the order in which they are read back.
+      return planRotation(next, now()).authorities
     }
     throw new TlsError('StoreBusy', `the CA was changed by others ${ATTEMPTS} times in a row`)
   }
@@ -133,7 +134,9 @@ export class ManagedCertificates implements Certificates {
     const { now, lifetimes, log, dns, addresses } = this.#options
     const current = this.#serving
     const plan = planRotation(this.#authorities, now())
-    const known = current && plan.authorities.find((each) => signed(each, current.cert))
+    // What is valid from tomorrow was issued by a clock that has been put right since.
+    const valid = current && validityOf(current.cert).notBeforeMs <= now()
+    const known = valid ? plan.authorities.find((each) => signed(each, current.cert)) : undefined
     if (current && known && !isDue(validityOf(current.cert), now())) return
     const signer = told || known === undefined ? plan.signer : known
     if (!signer) return

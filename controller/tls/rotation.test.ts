@@ -47,7 +47,14 @@ test('when all have expired there is a new one, which signs at once', async (t) 
 test('one that another clock dated in the future is trusted, and waits', async (t) => {
   const [a, b] = [await made(0), await made(1)]
   t.is(at(0, a, b), 'ab a')
-  t.is(at(0, b), 'a a')
+})
+
+test('when there is only one of the future, a clock went back: there is a new one now, and it signs', async (t) => {
+  const future = await made(3000)
+  t.is(at(0, future), 'a+ none')
+  const now = await made(0)
+  t.is(at(0, now, future), 'ab a')
+  t.is(at(250, now, future, await made(250)), 'acb a')
 })
 
 for (const [name, lifetimes] of Object.entries({ clusterLifetimes, machineLifetimes }))

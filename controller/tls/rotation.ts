@@ -47,7 +47,7 @@ export interface RotationPlan {
   readonly authorities: readonly Authority[]
   /** There has to be a new one, now. */
   readonly create: boolean
-  /** Undefined only where there is none. */
+  /** Undefined only where there is none that is valid now. */
   readonly signer: Authority | undefined
 }
 
@@ -56,10 +56,12 @@ export function planRotation(authorities: readonly Authority[], nowMs: number): 
     .map((authority) => ({ authority, ...validityOf(authority.cert) }))
     .filter((each) => each.notAfterMs > nowMs)
     .sort((a, b) => a.notBeforeMs - b.notBeforeMs || a.notAfterMs - b.notAfterMs)
-  const newest = alive.at(-1)
-  const ready = alive.filter((each, i) => {
+  // One of the future was made by a clock that was wrong. It is trusted, and counts when its time has come.
+  const valid = alive.filter((each) => each.notBeforeMs <= nowMs)
+  const newest = valid.at(-1)
+  const ready = valid.filter((each, i) => {
     const spread = nowMs >= each.notBeforeMs + SPREAD_FOR * (each.notAfterMs - each.notBeforeMs)
-    return spread || alive.slice(0, i).every((before) => before.notAfterMs - nowMs < LAST_MS)
+    return spread || valid.slice(0, i).every((before) => before.notAfterMs - nowMs < LAST_MS)
   })
   return {
     authorities: alive.map((each) => each.authority),
