@@ -171,6 +171,27 @@ test('a router that runs is not taken down because the files want nothing before
   t.is(moved.read(now()).planned?.plan.router, undefined, 'now it has')
 })
 
+test('a plan of the controller that this version cannot read stays in place until the controller speaks', (t) => {
+  const { boot, write, stateDir } = setup({ index: 0 })
+  write('a.yaml', document('Underlay', 'fabric', FABRIC))
+  const before = boot()
+  before.read(now())
+  before.take(fromController([fabric, red]))
+  const path = join(stateDir, 'last-good')
+  const stored = decode(readFileSync(path, 'utf8'), path)
+  if (stored.controller === undefined) return t.fail()
+  const pieces = { ...stored.controller.pieces, 'later/thing': '{}' }
+  writeFileSync(path, encode({ ...stored, controller: { ...stored.controller, pieces } }))
+  const booted = boot()
+  const reading = booted.read(now())
+  t.deepEqual(vrfs(reading), ['red'])
+  t.regex(reading.problems[0]?.message ?? '', /cannot be read by this version/)
+  t.is(booted.controllerPlan, undefined, 'it asks for all of it')
+  booted.take(fromController([fabric]))
+  const after = booted.read(now())
+  t.deepEqual([vrfs(after), after.problems], [[], []])
+})
+
 test('without --controller what a controller once said does not count', (t) => {
   const { boot } = setup({ index: 0 })
   const source = boot()

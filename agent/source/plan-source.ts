@@ -48,6 +48,8 @@ export class PlanSource {
   #declared: Declared | undefined
   #controller: ControllerPlan | undefined
   #numbers: StoredNumbers | undefined
+  /** There is a plan of the controller for this node, and this version cannot read it. */
+  #unreadableFor: string | undefined
 
   constructor(options: PlanSourceOptions) {
     this.#options = options
@@ -74,6 +76,7 @@ export class PlanSource {
     } catch (error) {
       problems.push({ where: this.#options.configDir, message: messageOf(error) })
     }
+    if (this.#unreadableFor !== undefined) problems.push({ where: this.#options.stateDir, message: UNREADABLE })
     for (const message of this.#conflicts) problems.push({ where: this.#options.configDir, message })
     return {
       ...(this.#current === undefined ? {} : { planned: this.#current }),
@@ -97,7 +100,10 @@ export class PlanSource {
     if (this.#options.controller !== true || controller === undefined) return
     this.#controller = restoredPlan(plan.node, controller)
     this.#numbers = numbers
-    if (this.#controller === undefined) return
+    if (this.#controller === undefined) {
+      this.#unreadableFor = plan.node
+      return
+    }
     const theirs = new Set(resourcesOf(this.#controller.plan).map(keyOfRef))
     const fromFiles = resourcesOf(plan)
       .map(keyOfRef)
@@ -108,6 +114,7 @@ export class PlanSource {
   /** Takes up what the files want; false when that is not known, or the node has no number to plan it with. */
   #declare({ snapshot, node }: FilesReading, problems: SourceProblem[]): boolean {
     const { name, labels, number } = node
+    if (this.#unreadableFor !== name) this.#unreadableFor = undefined
     if (this.#controller !== undefined && this.#controller.plan.node !== name) this.#forget()
     const own = 'index' in number ? number.index : this.#numbers?.index
     const index = own ?? (this.#needsNoNumber(snapshot) ? 0 : undefined)
@@ -143,6 +150,7 @@ export class PlanSource {
     }
     this.#keep(planned, controller, numbers)
     this.#controller = controller
+    this.#unreadableFor = undefined
     this.#numbers = numbers
     this.#conflicts = conflicts
     this.#current = planned
@@ -155,8 +163,12 @@ export class PlanSource {
     return { plan: controller.plan, refused: controller.refused, conflicts: [], fromFiles: [] }
   }
 
-  /** Files that want nothing are no reason to take a router down as long as the controller has not spoken. */
+  /**
+   * As long as the controller has not spoken: files that want nothing are no reason to take a router down, and whatever
+   * they want no reason to take down what came from the controller.
+   */
   #isTooEarly({ plan }: Combined): boolean {
+    if (this.#unreadableFor !== undefined) return true
     return this.#options.controller === true && plan.router === undefined && this.#current?.from !== 'configuration'
   }
 
@@ -181,6 +193,9 @@ export class PlanSource {
     if (this.#stored.length > 0) this.#stored = []
   }
 }
+
+const UNREADABLE =
+  "the controller's last plan cannot be read by this version; it stays until the controller sends the next"
 
 const wantsSomething = (snapshot: Snapshot | undefined): boolean =>
   snapshot !== undefined && snapshot.resources.some(({ kind }) => kind !== 'RouterNode')
