@@ -365,6 +365,20 @@ test('a Lease takes micro times only, and refuses to be taken twice', async (t) 
   t.deepEqual((await Promise.all([take('two'), take('three')])).map(({ status }) => status).sort(), [200, 409])
 })
 
+test('a Lease that is gone is not made anew by whoever holds its uid', async (t) => {
+  const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases'
+  const spec = { holderIdentity: 'one', leaseDurationSeconds: 10 }
+  const lease = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'gone', namespace: 'default' },
+    spec,
+  }
+  const made = await cluster.client.ask('POST', leases, { body: lease })
+  await cluster.client.ask('DELETE', `${leases}/gone`)
+  t.is((await cluster.client.call('PUT', `${leases}/gone`, { body: made })).status, 409)
+})
+
 test('an Event on a cluster-scoped object lives in the namespace default', async (t) => {
   const event = (namespace: string): KubeObject => ({
     apiVersion: 'events.k8s.io/v1',

@@ -1,5 +1,6 @@
 /** A replica of the controller: in this process, or a process of its own where it is to be killed or frozen. */
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -108,12 +109,20 @@ async function places(name: string): Promise<At> {
   return { name, agents: await freePort(), webhook: await freePort(), metrics: await freePort() }
 }
 
+/** Below those that the kernel gives to clients, so that nobody takes it before it is listened on. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await server[Symbol.asyncDispose]()
-  return port
+  for (;;) {
+    const server = createServer()
+    try {
+      server.listen(randomInt(10_000, 32_000), '127.0.0.1')
+      await once(server, 'listening')
+      return (server.address() as AddressInfo).port
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    } finally {
+      await server[Symbol.asyncDispose]().catch(() => undefined)
+    }
+  }
 }
 
 /** `nodeleaf_x_total{reason="Y"} 3`: the sum of the samples that have these labels; 0 where there are none. */

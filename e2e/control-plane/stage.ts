@@ -28,6 +28,9 @@ export interface Event {
   readonly reason: string
   readonly note: string
   readonly reportingController: string
+  /** Which replica. */
+  readonly reportingInstance: string
+  readonly eventTime: string
 }
 
 interface Options {

@@ -14,7 +14,12 @@ export async function update(context: Context, call: Call, body: unknown): Promi
   const next = decode(call, body)
   const before = context.store.get(keyOf(resource), info.namespace, info.name ?? '')
   if (!before) {
-    if (resource.createOnUpdate && info.subresource === undefined) return create(context, call, body)
+    if (resource.createOnUpdate && info.subresource === undefined) {
+      const { uid } = next.metadata
+      if (uid === undefined) return create(context, call, body)
+      // Whoever names a uid means that one object (registry/rest/update.go, DefaultUpdatedObjectInfo.Preconditions).
+      throw problems.conflict(subjectOf(call), `Precondition failed: UID in precondition: ${uid}, UID in object meta: `)
+    }
     throw problems.notFound(subjectOf(call))
   }
   if (next.metadata.name !== info.name)
