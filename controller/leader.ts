@@ -16,7 +16,7 @@ import { backoffMs } from '../pace/backoff.ts'
 import { monotonicClock } from '../pace/clock.ts'
 import { Wake } from '../pace/wake.ts'
 import { allocate, type Allocation } from './allocation/allocate.ts'
-import { decodeLedger, encodeLedger, ledgerOf, type Ledger, type LedgerEntry } from './allocation/ledger.ts'
+import { decodeLedger, encodeLedger, ledgerOf, type Ledger } from './allocation/ledger.ts'
 import type { AgentObserver, PlanBook } from './distribution/ports.ts'
 import type { FabricStore } from './fabric/fabric-store.ts'
 import type { World } from './fabric/world.ts'
@@ -132,7 +132,8 @@ export class Leader implements PlanBook, AgentObserver {
 
   async #read(signal: AbortSignal): Promise<void> {
     const text = await this.#options.store.loadLedger(signal)
-    this.#ledger = text === undefined ? ledgerOf([]) : decodeLedger('the ledger of numbers', text)
+    // One that was removed is written anew, with the numbers that rest.
+    if (text !== undefined) this.#ledger = decodeLedger('the ledger of numbers', text)
     this.#doubtful = false
   }
 
@@ -141,9 +142,11 @@ export class Leader implements PlanBook, AgentObserver {
     const { world } = store
     if (world === undefined) return
     const start = performance.now()
+    const failures = this.#failures
     try {
       await this.#plan(world, signal)
       metrics.rounds.inc()
+      if (this.#failures === failures) this.#failures = 0
     } catch (error) {
       if (signal.aborted) return
       metrics.roundFailures.inc()
@@ -180,7 +183,6 @@ export class Leader implements PlanBook, AgentObserver {
         this.#tell(this.#ledger, allocation.ledger, world)
         this.#ledger = allocation.ledger
       }
-      this.#failures = 0
       return allocation.facts
     } catch (error) {
       if (signal.aborted) return []
@@ -242,9 +244,15 @@ function withoutMoved(ledger: Ledger, { routerNodes }: World): Ledger {
     return fixed && entry !== undefined && entry.index !== resource.spec.index
   })
   if (moved.length === 0) return ledger
-  const taken = new Map([...ledger.values()].map(({ index, node }) => [index, node]))
-  const free = new Set(moved.filter(({ resource }) => !taken.has(resource.spec.index)).map(({ name }) => name))
-  return free.size === 0 ? ledger : ledgerOf([...ledger.values()].filter((entry: LedgerEntry) => !free.has(entry.node)))
+  const taken = new Set([...ledger.values()].map(({ index }) => index))
+  const free = new Set<string>()
+  for (const { name, resource } of moved) {
+    const { index } = resource.spec
+    // Two documents may say the same: the first one stands.
+    if (!taken.has(index)) free.add(name)
+    taken.add(index)
+  }
+  return free.size === 0 ? ledger : ledgerOf([...ledger.values()].filter(({ node }) => !free.has(node)))
 }
 
 function sameFacts(a: readonly NodeFacts[], b: readonly NodeFacts[]): boolean {
@@ -257,7 +265,8 @@ function sameFacts(a: readonly NodeFacts[], b: readonly NodeFacts[]): boolean {
         each.index === other.index &&
         each.labels === other.labels &&
         each.vteps === other.vteps &&
-        each.routerID === other.routerID
+        each.routerID === other.routerID &&
+        each.exhausted?.join() === other.exhausted?.join()
       )
     })
   )

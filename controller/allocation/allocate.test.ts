@@ -310,3 +310,16 @@ test('whatever happens, no two nodes share a number, and a number in use stays',
     { numRuns: 300 },
   )
 })
+
+test('a RouterNode that says nonsense spoils neither the ledger nor other nodes', (t) => {
+  const nonsense = { vteps: ['::::', '100.65.0.9'], routerID: 'x' }
+  const routerNodes = [
+    { name: 'a', index: 3, addresses: nonsense },
+    { name: 'b', index: NaN },
+    { name: 'c', index: -1 },
+    { name: 'd', index: 2 ** 24 },
+  ]
+  const allocation = allocate(none, { ...world('a b e'), routerNodes }, 0)
+  t.deepEqual(shown(allocation), ['a 3 100.65.0.9', 'b 0 100.65.0.1', 'e 1 100.65.0.2'])
+  t.deepEqual(decodeLedger('it', encodeLedger(allocation.ledger)), allocation.ledger)
+})

@@ -1,6 +1,7 @@
 /** Who gets which number: pure. The same ledger, world and time give the same numbers. */
 import { canonicalAddress } from '../../api/address/prefix.ts'
 import type { RouterNode } from '../../api/kinds/router-node.ts'
+import { address } from '../../api/kinds/scalars.ts'
 import type { Labels } from '../../api/kinds/selector.ts'
 import type { Underlay } from '../../api/kinds/underlay.ts'
 import type { NodeFacts } from '../../api/plan/node-facts.ts'
@@ -89,18 +90,22 @@ function gone(entry: LedgerEntry, nowMs: number): LedgerEntry {
 
 const rested = ({ goneSince = 0 }: LedgerEntry, nowMs: number, restMs: number): boolean => nowMs - goneSince >= restMs
 
-/** What RouterNodes say of nodes that the ledger has never heard of: by a person, or from before the ledger was lost. */
+/**
+ * What RouterNodes say of nodes that the ledger has never heard of: by a person, or from before the ledger was lost. What
+ * is no number is left out, though the API server took it: the ledger must be one that can be read.
+ */
 function written({ routerNodes }: AllocationWorld, before: Ledger): readonly LedgerEntry[] {
   return routerNodes
-    .filter(({ name }) => !before.has(name))
+    .filter(({ name, index }) => !before.has(name) && Number.isInteger(index) && index >= 0 && index <= MAX_INDEX)
     .sort((a, b) => compare(a.name, b.name))
-    .map(({ name, index, addresses }) => ({
-      node: name,
-      index,
-      vteps: (addresses?.vteps ?? []).map(canonicalAddress),
-      ...(addresses?.routerID === undefined ? {} : { routerID: addresses.routerID }),
-    }))
+    .map(({ name, index, addresses }) => {
+      const vteps = (addresses?.vteps ?? []).filter(isAddress).map(canonicalAddress)
+      const id = addresses?.routerID
+      return { node: name, index, vteps, ...(id !== undefined && isAddress(id) ? { routerID: id } : {}) }
+    })
 }
+
+const isAddress = (text: string): boolean => address.safeParse(text).success
 
 /** Takes the addresses that nobody else has. */
 function owned({ routerID, ...entry }: LedgerEntry, numbers: Numbers): LedgerEntry {
