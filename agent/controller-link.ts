@@ -13,6 +13,9 @@ import type { FollowedSource } from './source/followed-source.ts'
 import { PlanUpdates } from './source/plan-updates.ts'
 import { PLAN_VERSION } from '../api/wire/service.ts'
 
+/** After it failed. */
+const WATCH_AGAIN_MS = 1000
+
 export interface LinkParts {
   readonly options: ControllerOptions
   readonly log: Log
@@ -88,7 +91,7 @@ export class ControllerLink {
         this.#reporter.welcome(sender)
         const connected = new AbortController()
         this.#connected = connected
-        this.#watching = this.#watching.then(() => this.#watch.run(connected.signal))
+        this.#watching = this.#watching.then(() => this.#watchUntil(connected.signal))
       },
       detailRequested: () => this.#reporter.detailRequested(),
       drained: () => this.#reporter.changed(),
@@ -96,6 +99,18 @@ export class ControllerLink {
         this.#connected.abort()
         this.#reporter.ended()
       },
+    }
+  }
+
+  /** An answer of FRR that nobody thought of costs the report of it, not the agent. */
+  async #watchUntil(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#watch.run(signal)
+      } catch (error) {
+        this.#parts.log.error('what FRR says cannot be told', { error })
+        await monotonicClock.wait(WATCH_AGAIN_MS, signal)
+      }
     }
   }
 

@@ -241,7 +241,8 @@ function sessionStatus(session: Awaited<ReturnType<FrrClient['sessions']>>[numbe
     state,
     ...(vrf === 'default' ? {} : { vrf }),
     ...(remoteAS === undefined ? {} : { remoteAS }),
-    ...(uptimeMs > 0 ? { since: new Date(now - uptimeMs).toISOString() } : {}),
+    // A counter that has wrapped around says nothing.
+    ...(uptimeMs > 0 && uptimeMs <= now ? { since: new Date(now - uptimeMs).toISOString() } : {}),
     prefixesReceived,
     prefixesSent,
     ...(bfd === undefined ? {} : { bfd }),

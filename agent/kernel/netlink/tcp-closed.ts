@@ -5,7 +5,7 @@
  * The kernel tells it to NETLINK_SOCK_DIAG (Linux 4.5, net/core/sock_diag.c, sock_diag_broadcast_destroy) when it has the
  * module tcp_diag; without it nothing is ever told, so this is a hint and never the only source.
  */
-import { addon } from './addon.ts'
+import { addon, type WatchHandle } from './addon.ts'
 import { openSocket } from './netlink.ts'
 
 const NETLINK_SOCK_DIAG = 4
@@ -19,29 +19,29 @@ export function watchTcpClosed(netns: string, closed: () => void): Disposable {
   const fd = openSocket({ netns, protocol: NETLINK_SOCK_DIAG })
   // Which connection it was does not matter: what does not fit is cut.
   const buffer = Buffer.allocUnsafe(64)
-  let open = true
   const read = (): void => {
     let any = false
     try {
       while (addon().receive(fd, buffer) > 0) any = true
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOBUFS')) throw error
+      // Some were lost; or it cannot be read any more, and then there are no hints.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOBUFS')) close()
       any = true
     }
-    if (any && open) closed()
+    if (any) closed()
+  }
+  let watch: WatchHandle | undefined
+  const close = (): void => {
+    if (watch === undefined) return
+    addon().unwatch(watch)
+    watch = undefined
+    addon().closeSocket(fd)
   }
   try {
     for (const group of [SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY])
       addon().setOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
-    const watch = addon().watch(fd, read)
-    return {
-      [Symbol.dispose]: () => {
-        if (!open) return
-        open = false
-        addon().unwatch(watch)
-        addon().closeSocket(fd)
-      },
-    }
+    watch = addon().watch(fd, read)
+    return { [Symbol.dispose]: close }
   } catch (error) {
     addon().closeSocket(fd)
     throw error
