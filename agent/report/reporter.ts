@@ -18,8 +18,6 @@ export class Reporter {
   #sender: Sender | undefined
   #told = ''
   #detail: DetailState = NOTHING_KNOWN
-  /** Version that was sent on this stream. */
-  #detailTold = 0n
   #detailWanted = false
 
   /** `now` is in milliseconds since 1970. */
@@ -32,7 +30,6 @@ export class Reporter {
   welcome(sender: Sender): void {
     this.#sender = sender
     this.#told = ''
-    this.#detailTold = 0n
     this.#detailWanted = false
     this.changed()
   }
@@ -78,9 +75,8 @@ export class Reporter {
       sender.report(report)
       sent = true
     }
-    if (this.#detailWanted && this.#detail.version > this.#detailTold) {
+    if (this.#detailWanted && this.#detail.version > 0n) {
       this.#detailWanted = false
-      this.#detailTold = this.#detail.version
       sender.detail(detailMessage(this.#detail))
       sent = true
     }

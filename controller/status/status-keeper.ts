@@ -173,8 +173,10 @@ export class StatusKeeper implements AgentObserver {
   detailed(node: string, detail: Detail): void {
     const made = routerNodeDetail(detail)
     const digest = detailDigest({ ...made })
+    // It may be newer than what was asked for.
+    this.#detailAsked.set(node, detail.version)
     this.#askForDetail(node)
-    this.#nodeWrites.add(`detail of ${node}`, 0, async (signal) => {
+    this.#nodeWrites.add(detailWrite(node), 0, async (signal) => {
       if (this.#routerNodes.get(node)?.uid === undefined || this.#detailBefore(node) === digest) return false
       await this.#options.store.applyRouterNodeDetail(node, made, signal)
       this.#detailSaid.set(node, digest)
@@ -392,6 +394,12 @@ export class StatusKeeper implements AgentObserver {
     for (const node of this.#nodes.keys()) {
       if (!this.#nodeWrites.has(stateWrite(node))) this.#nodeSaid.delete(node)
       this.#dirtyNodes.add(node)
+      const said = this.#detailSaid.get(node)
+      if (said === undefined || this.#nodeWrites.has(detailWrite(node))) continue
+      if (this.#routerNodes.get(node)?.detailDigest === said) continue
+      this.#detailSaid.delete(node)
+      this.#detailAsked.delete(node)
+      this.#askForDetail(node)
     }
   }
 
@@ -405,6 +413,7 @@ export class StatusKeeper implements AgentObserver {
 
 const statusWrite = (ref: DeclaredRef): string => `status of ${keyOf(ref)}`
 const stateWrite = (node: string): string => `state of ${node}`
+const detailWrite = (node: string): string => `detail of ${node}`
 
 /** Something on the node itself is wrong, rather than with what it is to do. */
 function itsOwn({ problem, rejected, unready }: NodeState): boolean {

@@ -1,4 +1,4 @@
-// sha256 of distribution.proto: 6bb76d2965c329e8b9d6ebbf020a35884eaa4f49a4f8823fe42e501f110a0947
+// sha256 of distribution.proto: 34ff4a6bb3dc314a06c796e260ab87fc977308d49068a4d775369ef2d51e6f45
 // What the agents and the controller say to each other.
 //
 // The agent dials, says who it is, and keeps the stream open. Down comes its own node's plan and nothing else; up go what
@@ -449,7 +449,7 @@ export const DetailRequestSchema: GenMessage<DetailRequest> = /*@__PURE__*/
 
 /**
  * Everything that RouterNode.status shows besides the Report. Sent once for each DetailRequest, as soon as there is
- * something newer than what was sent before on this stream.
+ * something to tell.
  *
  * @generated from message nodeleaf.v1alpha1.Detail
  */
