@@ -100,9 +100,10 @@ export async function openKubernetes(
         retryPeriodMs: options.retryPeriodMs,
         log,
         onChange: (state) => {
-          if (!state.leads) elsewhere = { ...state }
+          // Who led before is nobody to be sent to when this term ends.
+          elsewhere = state.leads ? { leads: false } : { ...state }
           // One after the other: what a lost term still does must have ended before the next begins.
-          else leading = leading.then(() => lead(state.lost)).catch(broken.reject)
+          if (state.leads) leading = leading.then(() => lead(state.lost)).catch(broken.reject)
         },
         beforeRelease: () => leading,
       })

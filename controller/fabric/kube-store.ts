@@ -16,7 +16,7 @@ import type { Api } from '../kube/api.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import { NamedObjects } from '../kube/named-objects.ts'
 import type { KubeObject, ResourceType } from '../kube/object.ts'
-import { Reflector, type ReflectorEvent, type ReflectorOptions } from '../kube/reflector.ts'
+import { Reflector, type ReflectorOptions } from '../kube/reflector.ts'
 import type { RouterNodeDetail, RouterNodeState } from '../status/router-node-status.ts'
 import type { FabricStore, Happening, RouterNodeSpec } from './fabric-store.ts'
 import {
@@ -75,7 +75,7 @@ export class KubeStore implements FabricStore {
   readonly #dirty = { declared: true, nodes: true, routerNodes: true, secrets: true }
   #changed: () => void = () => {}
   #gathering: NodeJS.Timeout | undefined
-  #forbidden = false
+  #secretsAgain: NodeJS.Timeout | undefined
   #waitingSince: number | undefined
   #objects: readonly (AnyResource | Secret)[] = []
   #world: World | undefined
@@ -83,11 +83,7 @@ export class KubeStore implements FabricStore {
   constructor(options: KubeStoreOptions) {
     const { api, log, namespace } = options
     this.#options = options
-    const observe = (what: ReflectorEvent, of: Parameters<NonNullable<KubeStoreOptions['observe']>>[1]): void => {
-      if (of.type.plural === 'secrets' && what.type === 'failed' && what.reason === 'Forbidden') this.#forbidden = true
-      options.observe?.(what, of)
-    }
-    const around = { api, log, observe }
+    const around = { api, log, observe: options.observe }
     this.#declared = new Map(
       DECLARED_KINDS.map((name) => {
         const kind = declaredKind(name)
@@ -133,6 +129,7 @@ export class KubeStore implements FabricStore {
     const reflectors = [...this.#declared.values(), this.#nodes, this.#routerNodes]
     await Promise.all(reflectors.map((each) => each.run(signal)))
     clearTimeout(this.#gathering)
+    clearTimeout(this.#secretsAgain)
     await this.#secrets.close()
   }
 
@@ -210,9 +207,10 @@ export class KubeStore implements FabricStore {
     this.#changed()
   }
 
-  /** Where Secrets may not be read that is said, and they count as missing: nothing else may hang on it for ever. */
+  /** A Secret that may not be read counts as missing: nothing else may hang on it for ever. */
   #secretsKnown(): boolean {
-    if (this.#secrets.synced || this.#forbidden) {
+    clearTimeout(this.#secretsAgain)
+    if (this.#secrets.synced) {
       this.#waitingSince = undefined
       return true
     }
@@ -222,7 +220,7 @@ export class KubeStore implements FabricStore {
       this.#waitingSince = now
       this.#options.log.warn('Secrets that resources name cannot be read yet; what was planned stays until then')
     }
-    setTimeout(() => this.#gather('secrets'), 1000).unref()
+    this.#secretsAgain = setTimeout(() => this.#gather('secrets'), 1000)
     return false
   }
 

@@ -67,3 +67,34 @@ test('named objects are watched one by one, and the names may change', async (t)
   api.close()
   await server.close()
 })
+
+test('one that may not be read holds up nobody, another that is only slow does', async (t) => {
+  let slow: ServerResponse | undefined
+  const server = await loopbackServer((received, response) => {
+    if (received.query['watch'] === 'true') return void response.writeHead(200).flushHeaders()
+    if (received.query['fieldSelector'] === 'metadata.name=slow' && slow === undefined) slow = response
+    else if (received.query['fieldSelector'] === 'metadata.name=slow')
+      json(response, 200, { metadata: { resourceVersion: '1' }, items: [] })
+    else json(response, 403, { kind: 'Status', code: 403, reason: 'Forbidden', message: 'no' })
+  })
+  const failed: string[] = []
+  const api = new Api({ cluster: server.cluster, userAgent: 'test' })
+  const secrets = new NamedObjects<KubeObject>({
+    api,
+    of: { type: secret, namespace: 'ns' },
+    transform: (object) => object,
+    onChange: () => {},
+    observe: (what) => void (what.type === 'failed' && failed.push(what.reason)),
+    log: memoryLog(),
+  })
+  secrets.watch(new Set(['forbidden', 'slow']))
+  await until('the refusal', () => failed.includes('Forbidden') && slow !== undefined)
+  t.false(secrets.synced)
+  if (slow) json(slow, 200, { metadata: { resourceVersion: '1' }, items: [] })
+  await until('the other one', () => secrets.synced)
+  t.deepEqual(secrets.get('forbidden'), { type: 'unknown' })
+  t.deepEqual(secrets.get('slow'), { type: 'missing' })
+  await secrets.close()
+  api.close()
+  await server.close()
+})

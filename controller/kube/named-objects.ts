@@ -20,12 +20,17 @@ export type Known<T> =
   /** Not watched, or not listed yet. */
   | { readonly type: 'unknown' }
 
+interface Watched<T extends KubeObject> {
+  readonly reflector: Reflector<T>
+  /** The last attempt to read it was refused. */
+  readonly forbidden: () => boolean
+  readonly stop: AbortController
+  readonly running: Promise<void>
+}
+
 export class NamedObjects<T extends KubeObject> {
   readonly #options: NamedObjectsOptions<T>
-  readonly #watched = new Map<
-    string,
-    { readonly reflector: Reflector<T>; readonly stop: AbortController; readonly running: Promise<void> }
-  >()
+  readonly #watched = new Map<string, Watched<T>>()
 
   constructor(options: NamedObjectsOptions<T>) {
     this.#options = options
@@ -38,9 +43,9 @@ export class NamedObjects<T extends KubeObject> {
     return object === undefined ? { type: 'missing' } : { type: 'there', object }
   }
 
-  /** Whether everything that is watched was read at least once. */
+  /** Whether everything that is watched was read at least once, or may not be read. */
   get synced(): boolean {
-    return [...this.#watched.values()].every(({ reflector }) => reflector.synced)
+    return [...this.#watched.values()].every(({ reflector, forbidden }) => reflector.synced || forbidden())
   }
 
   /** From now on these names, no others. What is no longer watched is forgotten at once. */
@@ -63,9 +68,14 @@ export class NamedObjects<T extends KubeObject> {
   #begin(name: string): void {
     const stop = new AbortController()
     let told = false
+    let forbidden = false
     const reflector = new Reflector<T>({
       ...this.#options,
       fieldSelector: `metadata.name=${name}`,
+      observe: (what, of) => {
+        if (what.type === 'failed') forbidden = what.reason === 'Forbidden'
+        this.#options.observe?.(what, of)
+      },
       onChange: (change) => {
         if (stop.signal.aborted || (change.type === 'synced' && told)) return
         if (change.type === 'set' && !reflector.synced) return
@@ -73,6 +83,7 @@ export class NamedObjects<T extends KubeObject> {
         this.#options.onChange(name)
       },
     })
-    this.#watched.set(name, { reflector, stop, running: reflector.run(stop.signal) })
+    const running = reflector.run(stop.signal)
+    this.#watched.set(name, { reflector, forbidden: () => forbidden, stop, running })
   }
 }
