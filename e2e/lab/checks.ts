@@ -34,7 +34,11 @@ export async function hasNoRouter(node: LabNode): Promise<void> {
     [],
     `no links in ${node.router.name}`,
   )
-  if ((await node.routerFrr.pids()).size > 0) assert.doesNotMatch(await node.routerFrr.running(), /router bgp/)
+  // It may just be starting.
+  await eventually(`FRR in ${node.router.name} has nothing to do`, async () => {
+    const { size } = await node.routerFrr.pids()
+    return size === 0 || !(await node.routerFrr.running()).includes('router bgp')
+  })
 }
 
 /** Waits until all addresses answer, each on its own; names all that do not. */
