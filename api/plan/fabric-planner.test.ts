@@ -275,3 +275,22 @@ test('whatever is edited, the planner has the plans that plan() makes, and the c
     { numRuns: 200 },
   )
 })
+
+test('hundreds of selectors that come and go at once cost each node once', (t) => {
+  const planner = new FabricPlanner()
+  const many = Array.from({ length: 700 }, (_, at) =>
+    object('L2VNI', `v${at}`, {
+      vni: at + 1,
+      nodeSelector: { matchExpressions: [{ key: 'rack', operator: 'NotIn', values: [`r${at}`] }] },
+    }),
+  )
+  const [all, none] = [snapshotOf([...fabric.slice(0, 1), ...many]), snapshotOf(fabric.slice(0, 1))]
+  planner.update(none, nodes(700))
+  const start = performance.now()
+  planner.update(all, nodes(700))
+  t.is(planner.current('n0')?.changesSince().set.length, 701)
+  planner.update(none, nodes(700))
+  // Sorted anew for each of them it was ten seconds, which is longer than a Lease.
+  t.true(performance.now() - start < 5000)
+  t.is(planner.current('n0')?.changesSince().set.length, 1)
+})

@@ -1,6 +1,5 @@
 /** Nodes that are selected by the same selectors: what is decided for one of them holds for all. */
 import { selects, type Labels } from '../kinds/selector.ts'
-import { compare } from '../snapshot/snapshot.ts'
 import type { Block, Touched } from './standing.ts'
 
 export interface LabeledNode {
@@ -65,34 +64,37 @@ export class NodeGroups {
   }
 
   #reselect(opened: readonly Block[], closed: readonly Block[]): void {
-    const moved = new Map<string, readonly Block[]>()
-    const blocksOf = (name: string): readonly Block[] => moved.get(name) ?? this.#members.get(name)?.blocks ?? []
+    /** Blocks that each of them gains; empty: it only loses some. */
+    const moved = new Map<string, Block[]>()
+    const move = (name: string): Block[] => {
+      const gained = moved.get(name) ?? []
+      moved.set(name, gained)
+      return gained
+    }
+    const gone = new Set(closed)
     for (const block of closed) {
-      for (const name of this.#nodesIn(block))
-        moved.set(
-          name,
-          blocksOf(name).filter((each) => each !== block),
-        )
+      for (const name of this.#nodesIn(block)) move(name)
       this.#nodesOf.delete(block)
-      this.#byLabel.get(askedFor(block))?.delete(block)
+      const asking = this.#byLabel.get(askedFor(block))
+      asking?.delete(block)
+      if (asking?.size === 0) this.#byLabel.delete(askedFor(block))
     }
     for (const block of opened) {
       const names = new Set<string>()
       for (const [name, { labels }] of this.#members) {
         if (!selects(block.selector, labels)) continue
         names.add(name)
-        moved.set(
-          name,
-          [...blocksOf(name), block].sort((a, b) => compare(a.id, b.id)),
-        )
+        move(name).push(block)
       }
       this.#nodesOf.set(block, names)
       const key = askedFor(block)
       this.#byLabel.set(key, (this.#byLabel.get(key) ?? new Set()).add(block))
     }
-    for (const [name, blocks] of moved) {
+    for (const [name, gained] of moved) {
       const member = this.#members.get(name)
       if (!member) continue
+      const kept = member.blocks.filter((each) => !gone.has(each))
+      const blocks = [...kept, ...gained].sort((a, b) => a.id - b.id)
       this.#exit(name, member.group)
       member.blocks = blocks
       member.group = this.#enter({ name, labels: member.labels }, blocks)

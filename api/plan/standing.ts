@@ -177,7 +177,8 @@ export class Standing {
 
   /** Forgets blocks that nothing is in; after the nodes were taken out of them. */
   close(blocks: readonly Block[]): void {
-    for (const [key, block] of this.#blocks) if (blocks.includes(block)) this.#blocks.delete(key)
+    const gone = new Set(blocks)
+    for (const [key, block] of this.#blocks) if (gone.has(block)) this.#blocks.delete(key)
   }
 }
 
