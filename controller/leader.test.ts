@@ -173,4 +173,6 @@ test('of two documents that give the same index the first stands, and the other 
   })
   await until(() => /"node2":\{"index":9/.test(it.ledger.text ?? ''), 'the first is moved')
   t.regex(it.ledger.text ?? '', /"node3":\{"index":2/)
+  await until(() => it.log.some((line) => line.includes('withheld')), 'it is told')
+  t.regex(it.log.find((line) => line.includes('withheld')) ?? '', /RouterNode\/node3.*value=9 holder=node2 keeps=2/)
 })

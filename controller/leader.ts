@@ -51,6 +51,8 @@ export class Leader implements PlanBook, AgentObserver {
   /** It may have been written, or written by somebody else: to be read again before it is written. */
   #doubtful = false
   #failures = 0
+  /** Nodes whose document gives an index that they cannot have, with that index. */
+  #withheld: ReadonlyMap<string, number> = new Map()
   #timer: NodeJS.Timeout | undefined
   #planned: { readonly snapshot: Snapshot; readonly facts: readonly NodeFacts[] } | undefined
 
@@ -183,6 +185,7 @@ export class Leader implements PlanBook, AgentObserver {
         this.#tell(this.#ledger, allocation.ledger, world)
         this.#ledger = allocation.ledger
       }
+      this.#warn(world)
       return allocation.facts
     } catch (error) {
       if (signal.aborted) return []
@@ -201,6 +204,26 @@ export class Leader implements PlanBook, AgentObserver {
     const underlays = this.#planner.underlays(world.snapshot, world.nodes)
     const underlayOf = (_labels: Labels, node: string): Underlay | undefined => underlays(node)
     return allocate(withoutMoved(this.#ledger, world), { nodes: world.nodes, routerNodes, underlayOf, restMs }, now())
+  }
+
+  /** Once for each document that gives an index which another node has. */
+  #warn({ routerNodes }: World): void {
+    const withheld = routerNodes.flatMap(({ fixed, name, resource: { spec } }): [string, number][] =>
+      fixed && this.#ledger.has(name) && this.#ledger.get(name)?.index !== spec.index ? [[name, spec.index]] : [],
+    )
+    for (const [name, index] of withheld) {
+      if (this.#withheld.get(name) === index) continue
+      const holder = [...this.#ledger.values()].find((entry) => entry.index === index)?.node
+      const keeps = this.#ledger.get(name)?.index
+      this.#options.log.warn('an index is withheld: it belongs to another node; give one that is free', {
+        object: `RouterNode/${name}`,
+        field: 'spec.index',
+        value: index,
+        holder,
+        keeps,
+      })
+    }
+    this.#withheld = new Map(withheld)
   }
 
   /** Once for each node that got numbers. */

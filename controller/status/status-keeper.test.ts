@@ -241,3 +241,25 @@ test('what came is not asked for again, also when it is newer than what was aske
   await new Promise((resolve) => setTimeout(resolve, 100))
   t.is(it.asked.length, 2)
 })
+
+test('a node that was away under the former leader comes back without an Event on each resource', async (t) => {
+  const it = stage(t)
+  const unknown: Condition = {
+    type: 'Ready',
+    status: 'Unknown',
+    reason: 'AgentDisconnected',
+    message: '0 of 1 node ready. 1 unknown: a: the agent is away',
+    observedGeneration: 1,
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  }
+  const accepted = { ...unknown, type: 'Accepted', status: 'True', reason: 'Accepted' } as const
+  it.statuses.set('L2VNI/web', { conditions: [accepted, unknown] })
+  it.plan(it.world({ web: 1 }, ['a']), { a: 'r1' })
+  it.hello('a', 'r1')
+  it.report('a', 'r1')
+  await until(() => it.condition('web')?.status === 'True', 'it is Ready')
+  t.deepEqual(
+    it.events.filter((each) => each !== 'RouterReady'),
+    [],
+  )
+})

@@ -302,7 +302,7 @@ export class StatusKeeper implements AgentObserver {
   ): void {
     const { ref, uid } = declared
     this.#said.set(uid, status)
-    const quiet = this.#isQuiet(uid, status, counts)
+    const quiet = this.#isQuiet(uid, before, status, counts)
     for (const told of resourceTransitions(before?.conditions ?? [], status.conditions, status.nodes?.failed ?? 0))
       if (!quiet || told.action !== 'Reporting') this.#record({ ...told, regarding: { type: 'resource', ref, uid } })
     const urgent = !sameConditions(before?.conditions ?? [], status.conditions)
@@ -315,9 +315,9 @@ export class StatusKeeper implements AgentObserver {
   }
 
   /** That a node is away or broken, and back, is an Event on the node, not one on each of two thousand resources. */
-  #isQuiet(uid: string, { conditions }: ResourceStatus, counts: Tally | undefined): boolean {
-    const ready = conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
-    if (ready) return this.#quiet.delete(uid)
+  #isQuiet(uid: string, before: ResourceStatus | undefined, after: ResourceStatus, counts: Tally | undefined): boolean {
+    // Unknown is what it was for the sake of nodes that were away, also under a former leader.
+    if (readyStatus(after) === 'True') return this.#quiet.delete(uid) || readyStatus(before) === 'Unknown'
     const { failed = 0, broken = 0, away = 0, waiting = 0, applying = 0 } = counts ?? {}
     const quiet = broken + away > 0 && failed === broken && waiting === 0 && applying === 0
     if (quiet) this.#quiet.add(uid)
@@ -418,6 +418,10 @@ const detailWrite = (node: string): string => `detail of ${node}`
 /** Something on the node itself is wrong, rather than with what it is to do. */
 function itsOwn({ problem, rejected, unready }: NodeState): boolean {
   return problem !== undefined || rejected !== undefined || unready.size > 0
+}
+
+function readyStatus(status: ResourceStatus | undefined): Condition['status'] | undefined {
+  return status?.conditions.find(({ type }) => type === 'Ready')?.status
 }
 
 function sameStatus(a: ResourceStatus | undefined, b: ResourceStatus): boolean {
