@@ -61,7 +61,8 @@ export class Cluster implements AsyncDisposable {
     const flags = ['--rbac', '--kubeconfig-out', kubeconfig, '--control', join(folder, 'control'), '--history', '500']
     const program = join(ROOT, 'e2e/apiserver/main.ts')
     const log = join(folder, 'apiserver.log')
-    const argv = [process.execPath, QUIET, '--max-old-space-size=8192', program, ...flags]
+    const profiling = profileFlags(options, 'apiserver')
+    const argv = [process.execPath, QUIET, '--max-old-space-size=8192', ...profiling, program, ...flags]
     const apiServer = new Program('the API server', argv, log)
     await apiServer.until('answers', () => apiServer.log().includes('listening'))
     const { clusters, users } = JSON.parse(readFileSync(kubeconfig, 'utf8')) as Kubeconfig
@@ -87,12 +88,10 @@ export class Cluster implements AsyncDisposable {
   /** Starts the controller; a former one must have ended. */
   async startController(): Promise<void> {
     const [agents, webhook, metrics] = this.#ports
-    const { nodeFlags, profile, quick, sources } = this.#options
+    const { nodeFlags, quick, sources } = this.#options
     if (this.#program.length === 0)
       this.#program = sources ? [join(ROOT, 'controller/main.ts')] : [await this.#bundled()]
     const run = ++this.#runs
-    const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-name=run-${run}.cpuprofile`]
-    const folder = profile === undefined ? [] : [`--cpu-prof-dir=${profile}`]
     const flags = {
       kubeconfig: join(this.#folder, 'controller.kubeconfig'),
       name: 'controller-1',
@@ -103,7 +102,14 @@ export class Cluster implements AsyncDisposable {
       ...(quick ? SHORT_LEASE : {}),
     }
     const words = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])
-    const argv = [process.execPath, QUIET, ...nodeFlags, ...profiling, ...folder, ...this.#program, ...words]
+    const argv = [
+      process.execPath,
+      QUIET,
+      ...nodeFlags,
+      ...profileFlags(this.#options, `run-${run}`),
+      ...this.#program,
+      ...words,
+    ]
     this.#controller = new Program('the controller', argv, join(this.#folder, `controller-${run}.log`))
   }
 
@@ -163,8 +169,10 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.client[Symbol.dispose]()
-    await this.#controller?.[Symbol.asyncDispose]()
-    await this.#apiServer.end('SIGKILL')
+    // A profile is written at a good end only.
+    const signal = this.#options.profile === undefined ? 'SIGKILL' : 'SIGTERM'
+    await this.#controller?.end(signal)
+    await this.#apiServer.end(signal)
   }
 
   /** The webhook is there from the start as a name, and refuses nothing before there are resources. */
@@ -212,6 +220,9 @@ export class Cluster implements AsyncDisposable {
     return JSON.parse(await promise)
   }
 }
+
+const profileFlags = ({ profile }: SimulationOptions, name: string): readonly string[] =>
+  profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-name=${name}.cpuprofile`, `--cpu-prof-dir=${profile}`]
 
 /** As `kubeconfigText` writes it: JSON. */
 interface Kubeconfig {

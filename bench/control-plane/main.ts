@@ -35,6 +35,8 @@ async function simulate(options: SimulationOptions): Promise<number> {
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true })
   const loadBefore = loadavg()[0] ?? 0
   await using stack = new AsyncDisposableStack()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void stack.disposeAsync().finally(() => process.exit(1)))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
   const cluster = stack.use(await Cluster.start(options, folder))
   say(`a cluster of ${options.agents} nodes and ${options.vnis} VNIs`)

@@ -16,6 +16,10 @@ export interface Measurement {
   /** Of the controller, MiB and seconds. */
   readonly rss: number
   readonly peak: number
+  /** What Node.js says of it: used by JavaScript, garbage included; reserved for that; in buffers outside. */
+  readonly heap: number
+  readonly committed: number
+  readonly external: number
   readonly cpu: number
   readonly requests: Requests
   readonly writesPerSecond: number

@@ -13,13 +13,16 @@ export interface SimulationOptions {
   readonly settleSeconds: number
   /** The program from its sources instead of the bundle. */
   readonly sources: boolean
-  /** Directory for a CPU profile of each run of the controller. */
+  readonly phases: ReadonlySet<string>
+  /** Directory for CPU profiles. */
   readonly profile?: string
   readonly json?: string
   readonly nodeFlags: readonly string[]
   /** What is asserted then are counts, never times. */
   readonly quick: boolean
 }
+
+const PHASES = ['one', 'few', 'burst', 'chatter', 'restart'] as const
 
 const FLAGS: Flags = {
   agents: { value: 'N', help: 'nodes, each with an agent (default: 1000; with --quick 50)' },
@@ -30,7 +33,8 @@ const FLAGS: Flags = {
   chatter: { value: 'SECONDS', help: 'how long agents report every few seconds (default: 20; with --quick 2)' },
   settle: { value: 'SECONDS', help: 'longest wait for statuses before the next phase (default: 60; with --quick 15)' },
   program: { value: 'FORM', default: 'bundle', help: 'bundle (as in images) or sources' },
-  profile: { value: 'DIR', help: 'CPU profiles of the controller go there' },
+  phases: { value: 'LIST', default: PHASES.join(), help: 'what is measured after the start, or none' },
+  profile: { value: 'DIR', help: 'CPU profiles of controller and API server go there' },
   'node-flags': { value: 'FLAGS', help: 'more flags for the Node.js of the controller, separated by spaces' },
   json: { value: 'FILE', help: 'results as JSON' },
 }
@@ -65,6 +69,9 @@ export function simulationOptions(args: readonly string[]): SimulationOptions | 
   }
   const program = text('program')
   if (program !== 'bundle' && program !== 'sources') throw new UsageError('--program is bundle or sources')
+  const phases = (text('phases') ?? '').split(',')
+  const unknown = phases.find((each) => each !== 'none' && !PHASES.some((phase) => phase === each))
+  if (unknown !== undefined) throw new UsageError(`--phases knows ${PHASES.join(', ')} and none, not "${unknown}"`)
   const [profile, json] = [text('profile'), text('json')]
   const agents = number('agents', 1000, 50)
   if (agents < 3) throw new UsageError('--agents must be 3 at least: one change is for 3 nodes')
@@ -76,6 +83,7 @@ export function simulationOptions(args: readonly string[]): SimulationOptions | 
     crowds: number('crowds', 2, 2),
     chatterSeconds: number('chatter', 20, 2),
     settleSeconds: number('settle', 60, 15),
+    phases: new Set(phases),
     sources: program === 'sources',
     nodeFlags: (text('node-flags') ?? '').split(' ').filter((each) => each !== ''),
     quick,

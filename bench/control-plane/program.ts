@@ -16,7 +16,7 @@ export interface Cost {
 const TICKS = 100
 const READY_MS = 60_000
 
-export class Program implements AsyncDisposable {
+export class Program {
   readonly name: string
   readonly #child: ChildProcess
   readonly #log: string
@@ -77,9 +77,5 @@ export class Program implements AsyncDisposable {
     const giveUp = setTimeout(() => this.#child.kill('SIGKILL'), 20_000)
     await ended
     clearTimeout(giveUp)
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.end('SIGTERM')
   }
 }

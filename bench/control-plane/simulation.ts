@@ -41,15 +41,18 @@ export class Simulation {
   async run(): Promise<void> {
     await this.#coldStart()
     await this.#settle('statuses after the start')
-    const { repeats } = this.#options
-    for (let at = 0; at < repeats; at++) {
+    const { repeats, phases } = this.#options
+    for (let at = 0; at < repeats && phases.has('one'); at++) {
       await this.#oneOnAll(100_000 + at)
       await this.#settle()
     }
-    await this.#threeNodes()
-    await this.#burst()
-    await this.#settle('statuses after the burst')
-    await this.#chatter()
+    if (phases.has('few')) await this.#threeNodes()
+    if (phases.has('burst')) {
+      await this.#burst()
+      await this.#settle('statuses after the burst')
+    }
+    if (phases.has('chatter')) await this.#chatter()
+    if (!phases.has('restart')) return
     await this.#restart()
     await this.#settle('statuses after the restart')
     await this.#oneOnAll(110_000)
@@ -141,7 +144,8 @@ export class Simulation {
   /** Killed and started again: nobody is sent anything. */
   async #restart(): Promise<void> {
     const { agents } = this.#options
-    await this.#cluster.controller.end('SIGKILL')
+    // A profile is written at the end, so then it must be let end.
+    await this.#cluster.controller.end(this.#options.profile === undefined ? 'SIGKILL' : 'SIGTERM')
     await this.#crowds.count()
     await this.#cluster.requests()
     const start = { at: nowMs(), cpu: 0 }
@@ -228,6 +232,8 @@ export class Simulation {
   ): Promise<Measurement> {
     const requests = await this.#cluster.requests()
     const { rss, peak, cpu } = this.#cluster.controller.cost()
+    const metrics = await this.#cluster.metrics()
+    const mebibytes = (name: string): number => Math.round((metrics.get(name) ?? 0) / 2 ** 20)
     const whole = (nowMs() - start.at) / 1000
     const measured: Measurement = {
       phase,
@@ -240,6 +246,9 @@ export class Simulation {
       bytes: counts.bytes,
       rss,
       peak,
+      heap: mebibytes('nodejs_heap_size_used_bytes'),
+      committed: mebibytes('nodejs_heap_size_total_bytes'),
+      external: mebibytes('nodejs_external_memory_bytes'),
       cpu: cpu - start.cpu,
       requests,
       writesPerSecond: writesOf(requests) / whole,
@@ -253,7 +262,7 @@ export class Simulation {
       [
         `${phase}: ${seconds.toFixed(1)} s`,
         ...(latency ? [`p50 ${latency.p50} p99 ${latency.p99} max ${latency.max} ms`] : []),
-        `${counts.plans} plans, RSS ${rss.toFixed(0)} (peak ${peak.toFixed(0)}) MiB, CPU ${measured.cpu.toFixed(1)} s`,
+        `${counts.plans} plans, RSS ${rss.toFixed(0)} (peak ${peak.toFixed(0)}, heap ${measured.heap} of ${measured.committed}, external ${measured.external}) MiB, CPU ${measured.cpu.toFixed(1)} s`,
         `${measured.writesPerSecond.toFixed(0)} writes/s`,
         ...(note === '' ? [] : [note]),
         ...ends,
