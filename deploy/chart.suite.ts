@@ -78,6 +78,45 @@ const variants: Readonly<Record<string, object>> = {
   },
 }
 
+test('a label or annotation that is given twice is there once; those of selectors stay', (t) => {
+  const reserved = {
+    'app.kubernetes.io/name': 'x',
+    'app.kubernetes.io/version': 'x',
+    'app.kubernetes.io/component': 'x',
+  }
+  const pod = {
+    podLabels: { team: 'b', ...reserved },
+    podAnnotations: { 'kubectl.kubernetes.io/default-container': 'sidecar' },
+  }
+  const monitor = { enabled: true, additionalLabels: { team: 'c' } }
+  const objects = template({
+    labels: { team: 'a', ...reserved },
+    controller: pod,
+    agent: { ...pod, health: { address: '' } },
+    frr: pod,
+    prometheus: {
+      serviceMonitor: monitor,
+      prometheusRule: monitor,
+      dashboard: { enabled: true, labels: { team: 'd' } },
+    },
+  })
+  t.deepEqual([...objects.flatMap(misfits), ...dangling(objects)], [])
+  const team = (each: Manifest): string | undefined => each.metadata.labels?.['team']
+  const monitors = objects.filter(({ kind }) => /Monitor$|Rule$/.test(kind))
+  t.deepEqual(monitors.map(team), ['c', 'c', 'c'])
+  for (const each of workloads(objects)) {
+    const { selector, template: made } = (each as Manifest & { readonly spec: Workload }).spec
+    t.like(made.metadata.labels, { ...selector.matchLabels, team: 'b' })
+    t.is(made.metadata.annotations?.['kubectl.kubernetes.io/default-container'], 'sidecar')
+    t.is(team(each), 'a')
+  }
+})
+
+interface Workload {
+  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> }
+  readonly template: { readonly metadata: Manifest['metadata'] }
+}
+
 for (const [name, values] of Object.entries(variants)) {
   test(`${name}: Helm takes it, Kubernetes would, and the programs too`, (t) => {
     t.regex(lint(values), /0 chart\(s\) failed/)
@@ -109,6 +148,7 @@ test('a value that cannot be used is refused', (t) => {
     { frr: { mode: 'none' } },
     { controller: { replicas: 0 } },
     { controller: { indexRest: '1 hour' } },
+    { controller: { indexRest: '1d' } },
     { agent: { netns: '../x' } },
     { logLevel: 'trace' },
   ])

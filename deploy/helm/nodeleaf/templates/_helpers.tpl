@@ -1,13 +1,15 @@
-{{/* Labels of every object; call with (dict "root" $ "component" NAME), or without a component for what belongs to all. */}}
+{{/*
+Labels of every object; call with (dict "root" $ "component" NAME "extra" MAP), or without a component for what belongs to all.
+Ours go before the user's, since selectors need them; labels of one object before those of all.
+*/}}
 {{- define "nodeleaf.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-app.kubernetes.io/part-of: nodeleaf
-{{ include "nodeleaf.selector" . }}
-{{- with .root.Values.labels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "nodeleaf.selector" . | fromYaml }}
+{{- $own = merge $own (dict
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_")
+  "app.kubernetes.io/version" .root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" .root.Release.Service
+  "app.kubernetes.io/part-of" "nodeleaf") }}
+{{- merge $own (.extra | default dict) .root.Values.labels | toYaml }}
 {{- end }}
 
 {{/* Labels that select pods; they never change. */}}
@@ -21,13 +23,12 @@ app.kubernetes.io/component: {{ . }}
 
 {{/* Labels of a pod: (dict "root" $ "component" NAME "extra" MAP). No versions: a new chart alone makes no new pods. */}}
 {{- define "nodeleaf.podLabels" -}}
-{{ include "nodeleaf.selector" . }}
-{{- with .root.Values.labels }}
-{{ toYaml . }}
+{{- merge (include "nodeleaf.selector" . | fromYaml) .extra .root.Values.labels | toYaml }}
 {{- end }}
-{{- with .extra }}
-{{ toYaml . }}
-{{- end }}
+
+{{/* Annotations of a pod: (dict "container" NAME "extra" MAP) */}}
+{{- define "nodeleaf.podAnnotations" -}}
+{{- merge (deepCopy .extra) (dict "kubectl.kubernetes.io/default-container" .container) | toYaml }}
 {{- end }}
 
 {{/* (dict "root" $ "image" MAP) */}}
