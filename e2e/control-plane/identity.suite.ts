@@ -6,7 +6,7 @@ import { SimulatedAgent, type StreamEnd } from '../../bench/control-plane/simula
 import { addNode, eventually, tokenFor } from './cluster.ts'
 import { l2vni, namespace, underlay } from './objects.ts'
 import { sampleOf, type Replica } from './replica.ts'
-import { controller, Stage, type Scene } from './stage.ts'
+import { Stage, type Scene } from './stage.ts'
 
 let stage: Stage
 test.before(async (t) => {
@@ -47,9 +47,6 @@ async function knock(
   await eventually('it is refused or served', () => end !== undefined || agent.updates.length > 0)
   return { end, had: agent.updates.length }
 }
-
-const refusals = async (replica: Replica, reason: string): Promise<number> =>
-  sampleOf(await replica.metrics(), 'nodeleaf_agents_refused_total', { reason })
 
 test.serial('its own token, and it gets its plan', async (t) => {
   const it = await stage.scene(t)
@@ -131,23 +128,6 @@ for (const [what, token, code, reason] of forged)
     if (given !== undefined) t.false(`${replica.log.join('\n')}${text}${end?.details ?? ''}`.includes(given))
   })
 
-test.serial('an expired token is refused', async (t) => {
-  const it = await stage.scene(t)
-  const { memory } = it.cluster
-  if (memory === undefined) return void t.pass('not with a real API server: its tokens live ten minutes at least')
-  const replica = await begin(it)
-  const { token } = memory.tokens.issue({
-    namespace,
-    name: 'nodeleaf-agent',
-    audiences,
-    expirationSeconds: -1,
-    bound: { kind: 'Pod', name: 'nodeleaf-agent-node1' },
-  })
-  const { end } = await knock(it, replica, 'node1', token)
-  t.is(end?.code, UNAUTHENTICATED)
-  t.is(await refusals(replica, 'TokenExpired'), 1)
-})
-
 test.serial(
   'when the Pod is gone its token is worth nothing, and that of its successor on another node is',
   async (t) => {
@@ -186,47 +166,6 @@ test.serial(
     await client.ask('DELETE', `${pod}?gracePeriodSeconds=0`)
   },
 )
-
-test.serial('an API server that does not tell the node of a token is asked for its Pod', async (t) => {
-  const it = await stage.scene(t)
-  const { memory, client } = it.cluster
-  if (memory === undefined) return void t.pass('not with a real API server: it tells the node')
-  const replica = await begin(it)
-  // As Kubernetes before 1.32 does: the claims name the Pod, and no node.
-  const pod = await tokenForPod(it, 'node1')
-  memory.audit.clear()
-  t.is((await knock(it, replica, 'node1', pod)).end, undefined)
-  const looked = memory.audit.entries({ ...controller, resource: 'pods', verb: 'get' })
-  t.is(looked.length, 1)
-  t.is(looked[0]?.status, 200)
-  t.is((await knock(it, replica, 'node2', pod)).end?.code, PERMISSION_DENIED)
-  await client.call('DELETE', `/api/v1/namespaces/${namespace}/pods/old-agent`)
-})
-
-/** A Pod gets its node only after the token was made: so the token does not name one. */
-async function tokenForPod(it: Scene, node: string): Promise<string> {
-  const { client } = it.cluster
-  const pod = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'old-agent', namespace },
-    spec: { serviceAccountName: 'nodeleaf-agent', containers: [{ name: 'main', image: 'none' }] },
-  }
-  await it.apply(pod)
-  const answer = await client.ask('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/nodeleaf-agent/token`, {
-    body: {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: {
-        audiences,
-        expirationSeconds: 3600,
-        boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'old-agent' },
-      },
-    },
-  })
-  await it.apply({ ...pod, spec: { ...pod.spec, nodeName: node } } as typeof pod)
-  return (answer['status'] as { token: string }).token
-}
 
 test.serial('what an agent says out of order, or as another node, ends its stream and nobody else’s', async (t) => {
   const it = await stage.scene(t)
