@@ -42,3 +42,10 @@ test('no selector, and an empty one, select every node', (t) => {
 test('NotIn also selects nodes without the label, as in Kubernetes', (t) => {
   t.true(selects({ matchExpressions: [{ key: 'a', operator: 'NotIn', values: ['1'] }] }, {}))
 })
+
+test('a label with the name of something that every JavaScript object has is no label that every node has', (t) => {
+  for (const key of ['constructor', 'toString', '__proto__']) {
+    t.false(selects({ matchExpressions: [{ key, operator: 'Exists' }] }, { rack: 'a' }), key)
+    t.true(selects({ matchExpressions: [{ key, operator: 'DoesNotExist' }] }, { rack: 'a' }), key)
+  }
+})

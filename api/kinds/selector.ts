@@ -39,8 +39,11 @@ type Requirement = z.infer<typeof requirement>
 
 /** Whether a node with these labels is selected; no selector selects every node. */
 export function selects(selector: LabelSelector | undefined, labels: Labels): boolean {
-  return requirementsOf(selector).every((each) => holds(each, labels[each.key]))
+  return requirementsOf(selector).every((each) => holds(each, valueOf(labels, each.key)))
 }
+
+const valueOf = (labels: Labels, key: string): string | undefined =>
+  Object.hasOwn(labels, key) ? labels[key] : undefined
 
 /** Whether some node, existing or not, could be selected by both. Keys are independent, so each is decided by itself. */
 export function canMeet(a: LabelSelector | undefined, b: LabelSelector | undefined): boolean {
