@@ -119,6 +119,20 @@ test('what unpacks to a gigabyte is refused before it is there', async (t) => {
   await stillServes(t, at)
 })
 
+test('an agent that sends huge details over and over is read ever more slowly', async (t) => {
+  const at = await stage(t)
+  const agent = at.dial('huge')
+  const vnis = Array.from({ length: 100_000 }, (_, vni) => ({ vni, type: 'L2', state: 'Up' }))
+  for (let version = 1n; version <= 20n; version++)
+    agent.send({ case: 'detail', value: create(DetailSchema, { version, vnis }) })
+  const detailed = (): number => at.events.filter((each) => each.startsWith('detailed')).length
+  await until(() => detailed() >= 2, 'two of them')
+  const [before, start] = [detailed(), performance.now()]
+  await stillServes(t, at)
+  await until(() => performance.now() - start > 2000, 'two seconds')
+  t.true(detailed() - before <= 4, `${detailed() - before} in two seconds`)
+})
+
 test('an observer that fails at what an agent says ends the stream of that agent only', async (t) => {
   const fails = (): never => {
     throw new RangeError('Invalid time value')

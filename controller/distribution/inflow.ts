@@ -18,14 +18,15 @@ export class Inflow {
     this.#perSecond = perSecond
   }
 
-  /** One message has come. */
-  note(): void {
+  /** A message has come that is as much work as this many small ones. */
+  note(work: number): void {
     const now = performance.now()
     if (now - this.#sinceMs >= SECOND_MS) {
       this.#sinceMs = now
       this.#count = 0
     }
-    if (++this.#count < this.#perSecond || this.#timer) return
+    this.#count += work
+    if (this.#count < this.#perSecond || this.#timer) return
     this.#stream.pause()
     this.#timer = setTimeout(
       () => {

@@ -41,6 +41,8 @@ export interface Surroundings {
 
 /** An update that is larger than this waits for its turn. */
 const LARGE_BYTES = 64 * 1024
+/** So many sessions, VNIs or resources in a message are as much work as a small message. */
+const ITEMS = 200
 /** What setTimeout can wait for at most: 24 days. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -105,7 +107,7 @@ export class Session {
 
   receive({ message }: AgentMessage): void {
     if (this.#gone.signal.aborted) return
-    this.#inflow.note()
+    this.#inflow.note(workOf(message))
     const { observer } = this.#around
     if (message.case === 'hello') this.end(outOfOrder('Hello comes once'))
     else if (message.case === 'acknowledgement') this.#acknowledged(message.value)
@@ -218,4 +220,11 @@ export class Session {
   #tell(message: ControllerMessage['message']): void {
     this.#call.write(connect.responseSerialize(create(ControllerMessageSchema, { message })))
   }
+}
+
+/** In small messages: one agent that sends its details over and over must not keep the others waiting. */
+function workOf(message: AgentMessage['message']): number {
+  if (message.case === 'detail') return 1 + (message.value.sessions.length + message.value.vnis.length) / ITEMS
+  if (message.case === 'report') return 1 + (message.value.unready.length + message.value.conflicts.length) / ITEMS
+  return 1
 }
