@@ -1,9 +1,11 @@
+import { create } from '@bufbuild/protobuf'
 import test, { type ExecutionContext } from 'ava'
 import { status } from '@grpc/grpc-js'
 import { createAuthority, issueClient, issueServing } from '../tls/authority.ts'
 import { clientCertificate } from './client-certificate.ts'
 import { either } from './either.ts'
 import type { Authenticator, Leadership } from './ports.ts'
+import { HelloSchema } from '../../api/wire/generated/distribution_pb.ts'
 import { FakeVersion, LIFE_MS, piece, stage, until } from './stage.ts'
 import { tokenReview, type TokenReviewStatus } from './token-review.ts'
 
@@ -165,6 +167,17 @@ test('an agent that says something else first is ended', async (t) => {
   const agent = dial('n1', { hello: false })
   agent.acknowledge({ revision: 'r1' })
   t.is((await agent.ended).code, status.INVALID_ARGUMENT)
+  t.deepEqual(events, [])
+})
+
+test('an agent with labels without end is refused, and told what to do', async (t) => {
+  const { dial, events } = await stage(t)
+  const agent = dial('n1', { hello: false })
+  const labels = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`k${at}`, '']))
+  agent.send({ case: 'hello', value: create(HelloSchema, { node: 'n1', planVersions: ['v1alpha1'], labels }) })
+  const { code, details } = await agent.ended
+  t.is(code, status.INVALID_ARGUMENT)
+  t.regex(details, /100000 labels.*node file/)
   t.deepEqual(events, [])
 })
 

@@ -10,6 +10,9 @@ import { outOfOrder, type Call, type Ending } from './ending.ts'
 import type { Gate } from './gate.ts'
 import type { Authenticator, Credentials, Identity } from './ports.ts'
 
+/** Far more than nodes have: each is looked at by every selector, and written into the node's file. */
+const MOST_LABELS = 512
+
 export type NodeIdentity = Identity & { readonly type: 'node' }
 
 export type Verdict<Good> =
@@ -75,6 +78,11 @@ export function greet({ message }: AgentMessage, { node }: NodeIdentity): Verdic
     const details = `this controller speaks plan version ${PLAN_VERSION}, the agent understands ${theirs}; upgrade the older of the two`
     return refused({ code: status.FAILED_PRECONDITION, reason: 'PlanVersion', details })
   }
+  const labels = Object.keys(hello.labels).length
+  if (labels > MOST_LABELS)
+    return refused(
+      outOfOrder(`Hello has ${labels} labels, and ${MOST_LABELS} is the most; take some out of the node file`),
+    )
   return { type: 'good', good: hello }
 }
 
