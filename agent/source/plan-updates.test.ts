@@ -75,6 +75,14 @@ test('a change is applied to what is there', (t) => {
   t.deepEqual(whole(new PlanUpdates(NODE).receive(update(first, next), had())).plan, next)
 })
 
+test('no password is in what is said of a piece that cannot be read', (t) => {
+  for (const json of ['{"password":"hunter2"', '{"password":"hunter2"x}', '{"password":hunter2}', 'hunter2']) {
+    const taken = new PlanUpdates(NODE).receive(pieces(['router', json]), undefined)
+    t.is(taken.type, 'refused')
+    t.notRegex(JSON.stringify(taken), /hunter|unter2/)
+  }
+})
+
 test('an update in several messages counts when the last has come', (t) => {
   const all = update(undefined, first)
   const updates = new PlanUpdates(NODE)

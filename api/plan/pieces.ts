@@ -69,8 +69,9 @@ function parsed(key: string, json: Uint8Array): unknown {
   try {
     const value: unknown = JSON.parse(text)
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
-  } catch (error) {
-    throw new PieceError(`the plan's piece ${JSON.stringify(key)} is not JSON`, { cause: error })
+  } catch {
+    // Without the parser's words: they quote the piece, and it may hold a password.
+    throw new PieceError(`the plan's piece ${JSON.stringify(key)} is not JSON`)
   }
   throw new PieceError(`the plan's piece ${JSON.stringify(key)} is not a JSON object`)
 }
