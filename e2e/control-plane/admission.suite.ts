@@ -24,7 +24,7 @@ const bundles = async (it: Scene): Promise<readonly (string | undefined)[]> =>
 /** The chart's, with the replica's address in place of the Service, which only a cluster with a network has. */
 async function install(it: Scene, { webhook }: Replica): Promise<void> {
   const [chart] = fromChart('ValidatingWebhookConfiguration')
-  const webhooks = (chart?.['webhooks'] as object[]).map((each) => ({
+  const webhooks = ((chart?.['webhooks'] ?? []) as object[]).map((each) => ({
     ...each,
     clientConfig: { url: `https://127.0.0.1:${webhook}/validate` },
   }))

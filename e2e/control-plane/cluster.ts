@@ -95,28 +95,6 @@ export async function eventually<T>(
   }
 }
 
-/** The object, once its condition has that status for its current generation. */
-export async function condition(
-  client: Client,
-  path: string,
-  type: string,
-  status: string,
-  timeoutMs?: number,
-): Promise<KubeObject> {
-  const look = async (): Promise<KubeObject | undefined> => {
-    const object = await client.ask('GET', path)
-    const conditions = (object['status']?.conditions ?? []) as {
-      type: string
-      status: string
-      observedGeneration?: number
-    }[]
-    const found = conditions.find((each) => each.type === type)
-    const fresh = found?.observedGeneration === undefined || found.observedGeneration === object.metadata.generation
-    return found?.status === status && fresh ? object : undefined
-  }
-  return eventually(`${path} is ${type}=${status}`, look, timeoutMs === undefined ? {} : { timeoutMs })
-}
-
 /** A Node, and what it needs to be one for nodeleaf. */
 export async function addNode(
   client: Client,

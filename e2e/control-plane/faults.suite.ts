@@ -196,7 +196,7 @@ test.serial('a right that is missing is named with verb and resource, and used a
   const [role] = fromChart('ClusterRole')
   t.teardown(() => it.apply(...fromChart('ClusterRole')))
   type Rule = { readonly resources: readonly string[]; readonly verbs: readonly string[] }
-  const rules = (role?.['rules'] as readonly Rule[]).map((rule) =>
+  const rules = ((role?.['rules'] ?? []) as readonly Rule[]).map((rule) =>
     rule.resources.includes('routernodes/status')
       ? { ...rule, resources: rule.resources.filter((each) => each !== 'l2vnis/status') }
       : rule,

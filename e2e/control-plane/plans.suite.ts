@@ -81,8 +81,8 @@ test.serial('a burst of 1,000 edits is a handful of plans', async (t) => {
   const began = performance.now()
   // Ten writers, each a hundred edits of one object.
   const edit = async (writer: number): Promise<void> => {
-    for (let edit = 0; edit < 100; edit++)
-      await it.apply(l2vni(`burst${writer}`, 1000 + writer, { mtu: edit === 99 ? 9000 : 1500 + edit }))
+    for (let at = 0; at < 100; at++)
+      await it.apply(l2vni(`burst${writer}`, 1000 + writer, { mtu: at === 99 ? 9000 : 1500 + at }))
   }
   await Promise.all(Array.from({ length: 10 }, (_, writer) => edit(writer)))
   const tookMs = performance.now() - began
