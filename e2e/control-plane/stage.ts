@@ -112,6 +112,8 @@ export class Stage implements AsyncDisposable {
   async #clear(): Promise<void> {
     const { client, memory } = this.cluster
     memory?.faults.clear()
+    memory?.front.thaw()
+    await memory?.front.up()
     const inNamespace = (plural: string, api = '/api/v1'): string => `${api}/namespaces/${namespace}/${plural}`
     const gone = [
       ...['underlays', 'l3vnis', 'l2vnis', 'l3passthroughs', 'routernodes'].map((plural) => `${root}/${plural}`),

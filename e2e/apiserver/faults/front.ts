@@ -2,8 +2,12 @@
  * A TCP relay in front of the server, so that connections can suffer what networks and frozen machines do to them: it
  * can be down (refused), frozen (accepted, no byte moves), and reset what is open.
  */
+import { randomInt } from 'node:crypto'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
+
+/** Below the ports that the kernel gives to clients: one of those could be another's when it comes up again. */
+const ANY = [10_000, 32_000] as const
 
 interface Relay {
   readonly outside: Socket
@@ -34,8 +38,17 @@ export class Front {
   /** Listens; again after `down`. */
   async up(): Promise<void> {
     if (this.#server) return
+    while (!this.#server)
+      try {
+        await this.#listen(this.#port === 0 ? randomInt(...ANY) : this.#port)
+      } catch (error) {
+        if (this.#port !== 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      }
+  }
+
+  async #listen(port: number): Promise<void> {
     const server = createServer({ noDelay: true }, (outside) => this.#take(outside))
-    server.listen(this.#port, this.#address)
+    server.listen(port, this.#address)
     await once(server, 'listening')
     this.#server = server
     this.#port = (server.address() as AddressInfo).port
