@@ -5,6 +5,11 @@ import type { CrowdCounts, CrowdOrder } from './crowd-messages.ts'
 import { encodedVnis } from './messages.ts'
 
 const MOST_MISTAKES = 5
+/**
+ * Handshakes under way. Each agent has a machine of its own in truth; here they share a processor, and if all dialled at
+ * once, none would be done within its ten seconds.
+ */
+const DIALLING = 16
 
 let agents: readonly CrowdAgent[] = []
 let counters = { dials: 0, reports: 0, details: 0 }
@@ -37,12 +42,28 @@ function carryOut(order: CrowdOrder): CrowdCounts | undefined {
   }
 }
 
+let dialling = 0
+const waiting: (() => void)[] = []
+
+async function turn(): Promise<() => void> {
+  if (dialling >= DIALLING) await new Promise<void>((resolve) => waiting.push(resolve))
+  dialling++
+  let over = false
+  return () => {
+    if (over) return
+    over = true
+    dialling--
+    waiting.shift()?.()
+  }
+}
+
 function dial(order: CrowdOrder & { readonly do: 'dial' }): void {
   const crowd = {
     controller: order.controller,
     credentials: credentials.createSsl(Buffer.from(order.ca)),
     serverName: order.serverName,
     vnis: encodedVnis(order.vnis),
+    turn,
     noted: (what: keyof typeof counters) => void counters[what]++,
     mistake: (text: string) => void (mistakes.length < MOST_MISTAKES && mistakes.push(text)),
     ended: (why: string) => void (ends[why] = (ends[why] ?? 0) + 1),
