@@ -2,10 +2,8 @@
  * A change of a plan as encoded ControllerMessages, one after the other and each only when it is asked for, so that a
  * plan is never in memory a second time. The JSON of a piece is made once for all nodes that share it.
  */
-import { create } from '@bufbuild/protobuf'
 import type { Piece, PlanChange } from '../../api/plan/plan-version.ts'
-import { ControllerMessageSchema } from '../../api/wire/generated/distribution_pb.ts'
-import { connect } from '../../api/wire/service.ts'
+import { encodedUpdate } from './plan-encoding.ts'
 
 export interface UpdateHead {
   /** Empty: the change is the whole plan. */
@@ -37,11 +35,9 @@ export function* planMessages(change: PlanChange, head: UpdateHead): Generator<P
   let { refused } = head
   for (const batch of batched(change)) {
     const { set, remove, last } = batch
-    const news = refused ? { refused: refused.json, refusedDigest: refused.digest } : {}
-    const value = { base, revision, set: [...set], remove, more: !last, ...news }
-    const message = create(ControllerMessageSchema, { message: { case: 'plan', value } })
+    const bytes = encodedUpdate({ base, revision, set, remove, more: !last, refused })
     refused = undefined
-    yield { bytes: connect.responseSerialize(message), last }
+    yield { bytes, last }
   }
 }
 
