@@ -44,8 +44,8 @@ test('NotIn also selects nodes without the label, as in Kubernetes', (t) => {
 })
 
 test('a label with the name of something that every JavaScript object has is no label that every node has', (t) => {
-  for (const key of ['constructor', 'toString', '__proto__']) {
-    t.false(selects({ matchExpressions: [{ key, operator: 'Exists' }] }, { rack: 'a' }), key)
-    t.true(selects({ matchExpressions: [{ key, operator: 'DoesNotExist' }] }, { rack: 'a' }), key)
+  for (const name of ['constructor', 'toString', '__proto__']) {
+    t.false(selects({ matchExpressions: [{ key: name, operator: 'Exists' }] }, { rack: 'a' }), name)
+    t.true(selects({ matchExpressions: [{ key: name, operator: 'DoesNotExist' }] }, { rack: 'a' }), name)
   }
 })
