@@ -2,6 +2,8 @@
 export interface Bounds {
   /** For the Authenticator. */
   readonly identifyMs: number
+  /** For somebody to lead, while nobody is known to: the agent is kept, which costs less than a dial after the other. */
+  readonly electionMs: number
   readonly helloMs: number
   /** For the stream to take one message. */
   readonly stallMs: number
@@ -21,6 +23,7 @@ export interface Bounds {
 
 export const defaultBounds: Bounds = {
   identifyMs: 30_000,
+  electionMs: 15_000,
   helloMs: 10_000,
   stallMs: 15_000,
   acknowledgementMs: 60_000,

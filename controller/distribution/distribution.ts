@@ -3,6 +3,7 @@
  * longer leads.
  */
 import { Server, ServerCredentials, status, type MethodDefinition } from '@grpc/grpc-js'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
 import { connect } from '../../api/wire/service.ts'
 import type { AgentMessage, Hello } from '../../api/wire/generated/distribution_pb.ts'
@@ -39,6 +40,9 @@ export interface DistributionOptions {
 /** Detail of a node with thousands of VNIs is some hundred KiB. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
+/** How often an agent that is kept looks whether somebody leads. */
+const ELECTION_LOOK_MS = 250
+
 const SERVER_OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3000,
@@ -53,6 +57,11 @@ const SERVER_OPTIONS = {
 /** What goes down is encoded where it is made. */
 const service: { readonly connect: MethodDefinition<AgentMessage, Buffer> } = {
   connect: { ...connect, responseSerialize: (bytes: Buffer) => bytes, responseDeserialize: (bytes: Buffer) => bytes },
+}
+
+/** Waits; true at once when the signal aborts. */
+function aborted(signal: AbortSignal, ms: number): Promise<boolean> {
+  return sleep(ms, false, { signal }).catch(() => true)
 }
 
 export class Distribution implements AsyncDisposable {
@@ -186,9 +195,21 @@ export class Distribution implements AsyncDisposable {
     const identity = await identify(this.#options.authenticator, credentials, this.#identifications, bound)
     if (gone.signal.aborted) return
     if (identity.type === 'refused') return this.#refuse(call, identity.ending, identity.cause)
+    await this.#election(gone.signal)
+    if (gone.signal.aborted) return
     const elsewhere = this.#elsewhere()
     if (elsewhere) return this.#refuse(call, elsewhere)
     this.#listen(call, identity.good)
+  }
+
+  /** Returns when somebody is known to lead, here or elsewhere, or within a bound. */
+  async #election(gone: AbortSignal): Promise<void> {
+    const untilMs = performance.now() + this.#bounds.electionMs
+    const undecided = (): boolean => {
+      const leadership = this.#options.leadership()
+      return !this.#stopping && !leadership.leads && leadership.leader === undefined
+    }
+    while (undecided() && performance.now() < untilMs) if (await aborted(gone, ELECTION_LOOK_MS)) return
   }
 
   /** Hello first, within its bound; everything after it is the session's. */

@@ -180,3 +180,30 @@ test('a port that is taken is said in one sentence', async (t) => {
   const error = await t.throwsAsync(stage(t, { listen }), { instanceOf: DistributionError, code: 'ListenFailed' })
   t.is(error?.message, `cannot listen for agents on 127.0.0.1 port ${distribution.port}; see --listen`)
 })
+
+test('while nobody is known to lead an agent is kept, and served when somebody does', async (t) => {
+  let leadership: Leadership = { leads: false }
+  let asked = 0
+  const { dial, events } = await stage(t, {
+    leadership: () => {
+      asked++
+      return leadership
+    },
+  })
+  let sentAway = false
+  void dial('n1').ended.then(() => (sentAway = true))
+  await until(() => asked >= 3, 'it looks again and again')
+  t.deepEqual([events, sentAway], [[], false])
+  leadership = { leads: true }
+  await until(() => events.includes('connected n1'), 'it is served, without another dial')
+})
+
+test('an agent that is kept is sent to whoever leads elsewhere, and away when nobody does in time', async (t) => {
+  let leadership: Leadership = { leads: false }
+  const { dial } = await stage(t, { leadership: () => leadership, bounds: { electionMs: 700 } })
+  const { code, leader } = await dial('n1').ended
+  t.deepEqual([code, leader], [status.UNAVAILABLE, undefined])
+  const { ended } = dial('n2')
+  leadership = { leads: false, leader: '192.0.2.7:7443' }
+  t.is((await ended).leader, '192.0.2.7:7443')
+})

@@ -108,6 +108,41 @@ test('the first to come leads, the other one knows where', async (t) => {
   await Promise.all([a.running, b.running])
 })
 
+test('a leader that has missed several renewals is no longer named, though its lease has not run out', async (t) => {
+  const server = new LeaseServer()
+  const clock = new ManualClock()
+  let away = false
+  const a = replica(server, clock, 'a', { ...straight, refuses: () => away })
+  await clock.advance(10)
+  const b = replica(server, clock, 'b')
+  await clock.advance(20_000)
+  t.deepEqual(b.election.state, { leads: false, leader: 'a:7443' })
+  away = true
+  await clock.advance(9000)
+  t.deepEqual(b.election.state, { leads: false })
+  for (const { stop } of [a, b]) stop.abort()
+  await clock.advance(10_000)
+  await Promise.all([a.running, b.running])
+})
+
+test('a replica that was started again does not name what it was before', async (t) => {
+  const server = new LeaseServer()
+  const clock = new ManualClock()
+  let dead = false
+  const before = replica(server, clock, 'a', { ...straight, refuses: () => dead })
+  await clock.advance(5000)
+  t.true(before.leads())
+  dead = true
+  const again = replica(server, clock, 'a')
+  await clock.advance(1000)
+  t.deepEqual(again.election.state, { leads: false })
+  await clock.advance(12_000)
+  t.true(again.leads())
+  for (const { stop } of [before, again]) stop.abort()
+  await clock.advance(10_000)
+  await Promise.all([before.running, again.running])
+})
+
 test('a clean stop gives the lease away: the next one leads with its next look', async (t) => {
   const server = new LeaseServer()
   const clock = new ManualClock()

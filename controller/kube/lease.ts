@@ -64,6 +64,8 @@ interface LeaseSpec {
 
 const leases: ResourceType = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease' }
 const ADDRESS = 'nodeleaf.io/address'
+/** Retry periods without a sign of life, after which a leader is no longer named to those who look for one. */
+const MISSED = 3
 /** How long a clean stop waits for `beforeRelease`, and then for the API server. */
 const RELEASE_MS = 3000
 
@@ -293,9 +295,12 @@ export class Election {
     this.#options.onChange(this.state)
   }
 
+  /** Not who was this replica before it was started again, nor who has missed several renewals. */
   #knownLeader(): string | undefined {
-    if (this.#othersMs() === 0) return undefined
-    return this.#seen?.metadata.annotations?.[ADDRESS]
+    const silentMs = this.#clock.now() - this.#seenAtMs
+    if (this.#othersMs() === 0 || silentMs > MISSED * this.#options.retryPeriodMs) return undefined
+    const address = this.#seen?.metadata.annotations?.[ADDRESS]
+    return address === this.#options.address ? undefined : address
   }
 
   /** The next leader need not wait for the lease to run out. */
