@@ -20,6 +20,7 @@ import { observe } from './observe.ts'
 import type { Observed } from './observed.ts'
 import type { KernelFailure, Operation } from './operation.ts'
 import { PROTOCOL } from './owner.ts'
+import { readTables } from './tables.ts'
 import { unsupported, type Unsupported } from './unsupported.ts'
 
 export interface KernelOptions {
@@ -82,7 +83,7 @@ export class Kernel implements Disposable {
 
   observe(): Observed {
     this.#namespaces.refresh()
-    return observe(this.#namespaces, this.#store.all())
+    return observe(readTables(this.#namespaces), this.#store.all())
   }
 
   /** What the NICs of the plan are, or were before they moved. */

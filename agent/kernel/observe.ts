@@ -1,26 +1,24 @@
-/** Reads both namespaces: nodeleaf's own objects, and the names of everyone else's links. Effects: reads only. */
+/** What nodeleaf has in the kernel: its own objects, and the names of everyone else's links. Pure. */
 import type { ResourceRef } from '../../api/plan/node-plan.ts'
-import { listAddresses, type Address } from './netlink/address.ts'
-import { listLinks, type Link } from './netlink/link.ts'
-import { listRules } from './netlink/rule.ts'
-import { netnsId } from './netlink/netns.ts'
-import { listRoutes, type Route } from './netlink/route.ts'
+import type { Address } from './netlink/address.ts'
+import type { Link } from './netlink/link.ts'
+import type { Route } from './netlink/route.ts'
 import { observedLocalRules } from './local-rule.ts'
-import type { Namespaces } from './namespaces.ts'
 import { VTEP_LINK } from './names.ts'
 import type { NicRecord } from './nic/record.ts'
 import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject } from './objects.ts'
 import type { ForeignLink, Observed } from './observed.ts'
 import { GROUP_PLUGGED, NOBODY, ownerOf, PROTOCOL } from './owner.ts'
 import { routerSysctls } from './sysctls.ts'
+import type { NamespaceTables, Tables } from './tables.ts'
 
-export function observe(namespaces: Namespaces, records: ReadonlyMap<string, NicRecord>): Observed {
-  const sides = { router: readSide(namespaces, 'router', records), host: readSide(namespaces, 'host', records) }
+export function observe(tables: Tables, records: ReadonlyMap<string, NicRecord>): Observed {
+  const sides = { router: sideOf(tables, 'router', records), host: sideOf(tables, 'host', records) }
   const objects: KernelObject[] = []
   const foreign: ForeignLink[] = []
   const settled = new Set<string>()
   for (const side of [sides.router, sides.host]) {
-    for (const link of side.links) {
+    for (const link of side.links.values()) {
       const ref = side.owners.get(link.index)
       const object = ref === undefined ? undefined : linkObject(link, ref, side, sides, records)
       if (object === undefined) foreign.push({ namespace: side.namespace, name: link.name, kind: link.kind })
@@ -32,39 +30,27 @@ export function observe(namespaces: Namespaces, records: ReadonlyMap<string, Nic
     }
   }
   const marked = [sides.router, sides.host].some(({ addresses }) =>
-    addresses.some(({ protocol }) => protocol !== undefined),
+    [...addresses.values()].flat().some(({ protocol }) => protocol !== undefined),
   )
   for (const side of [sides.router, sides.host]) objects.push(...addressObjects(side, marked))
-  objects.push(...routeObjects(namespaces, sides.router))
-  objects.push(...observedLocalRules(listRules(namespaces.netlink('router')), NOBODY))
-  const sysctls = routerSysctls(NOBODY)
-  const values = namespaces.readSysctls(
-    'router',
-    sysctls.map(({ path }) => path),
-  )
-  for (const sysctl of sysctls) {
-    const value = values.get(sysctl.path)
+  objects.push(...routeObjects(tables.routes, sides.router))
+  objects.push(...observedLocalRules(tables.rules, NOBODY))
+  for (const sysctl of routerSysctls(NOBODY)) {
+    const value = tables.sysctls.get(sysctl.path)
     if (value !== undefined) objects.push({ ...sysctl, value })
   }
   return { objects, foreign, moving: [...records.keys()].filter((name) => !settled.has(name)) }
 }
 
-interface Side {
+interface Side extends NamespaceTables {
   readonly namespace: Namespace
-  readonly links: readonly Link[]
-  readonly byIndex: ReadonlyMap<number, Link>
-  /** Of own links, by index. */
+  /** Of own links, by number. */
   readonly owners: ReadonlyMap<number, ResourceRef>
-  readonly addresses: readonly Address[]
-  /** Number of the other namespace as this one calls it. */
-  readonly other: number | undefined
 }
 
-function readSide(namespaces: Namespaces, namespace: Namespace, records: ReadonlyMap<string, NicRecord>): Side {
-  const netlink = namespaces.netlink(namespace)
-  const links = listLinks(netlink)
+function sideOf(tables: Tables, namespace: Namespace, records: ReadonlyMap<string, NicRecord>): Side {
   const owners = new Map<number, ResourceRef>()
-  for (const link of links) {
+  for (const link of tables[namespace].links.values()) {
     const owner = ownerOf(link.alias, link.group)
     const record = namespace === 'router' ? records.get(link.name) : undefined
     if (namespace === 'router' && link.name === 'lo') owners.set(link.index, NOBODY)
@@ -72,14 +58,7 @@ function readSide(namespaces: Namespaces, namespace: Namespace, records: Readonl
     // A NIC on its way back may still have the alias; it is not the router's any more.
     else if (owner !== undefined && !(namespace === 'host' && isNic(link, owner))) owners.set(link.index, owner)
   }
-  return {
-    namespace,
-    links,
-    byIndex: new Map(links.map((link) => [link.index, link])),
-    owners,
-    addresses: listAddresses(netlink),
-    other: netnsId(netlink, namespaces.path(namespace === 'router' ? 'host' : 'router')),
-  }
+  return { ...tables[namespace], namespace, owners }
 }
 
 /** All that an Underlay makes is the VTEP's link: what else serves it was brought. */
@@ -140,7 +119,7 @@ function linkObject(
 /** A host's end counts as plugged in only by nodeleaf: one that is left free is its user's to plug. */
 function masterOf(link: Link, side: Side): { readonly master?: string } {
   if (link.master === undefined || (side.namespace === 'host' && link.group !== GROUP_PLUGGED)) return {}
-  return { master: side.byIndex.get(link.master)?.name ?? `link ${link.master}` }
+  return { master: side.links.get(link.master)?.name ?? `link ${link.master}` }
 }
 
 function portOf(link: Link): { learning: boolean; neighSuppress: boolean } | undefined {
@@ -156,15 +135,15 @@ function peerOf(
 ): { namespace: Namespace; name: string } {
   const other = side.namespace === 'router' ? sides.host : sides.router
   const there = link.parentNetnsId === undefined ? side : link.parentNetnsId === side.other ? other : undefined
-  const peer = there?.byIndex.get(link.parent ?? 0)
+  const peer = there?.links.get(link.parent ?? 0)
   return { namespace: there?.namespace ?? other.namespace, name: peer?.name ?? '' }
 }
 
 /** `marked`: whether this kernel says who made an address (IFA_PROTO); `lo` has one that says so. */
 function addressObjects(side: Side, marked: boolean): AddressObject[] {
-  return side.addresses.flatMap((address) => {
+  return [...side.addresses.values()].flat().flatMap((address) => {
     const ref = side.owners.get(address.link)
-    const link = side.byIndex.get(address.link)
+    const link = side.links.get(address.link)
     if (ref === undefined || link === undefined) return []
     const ours = marked ? address.protocol === PROTOCOL : isLikelyOurs(address, link, ref, side.namespace)
     if (!ours) return []
@@ -191,13 +170,13 @@ function isLikelyOurs(address: Address, link: Link, ref: ResourceRef, namespace:
   return address.scope === 0 || address.noDad === true
 }
 
-function routeObjects(namespaces: Namespaces, side: Side): RouteObject[] {
+function routeObjects(routes: readonly Route[], side: Side): RouteObject[] {
   const vrfs = new Map(
-    side.links.flatMap((link) => (link.data?.kind === 'vrf' ? [[link.data.table, link] as const] : [])),
+    [...side.links.values()].flatMap((link) => (link.data?.kind === 'vrf' ? [[link.data.table, link] as const] : [])),
   )
-  return listRoutes(namespaces.netlink('router'), { protocol: PROTOCOL }).map((route) => {
+  return routes.map((route) => {
     const target = targetOf(route, side)
-    const through = side.byIndex.get(route.nexthops[0]?.link ?? 0) ?? vrfs.get(route.table)
+    const through = side.links.get(route.nexthops[0]?.link ?? 0) ?? vrfs.get(route.table)
     return {
       type: 'route',
       namespace: 'router',
@@ -213,7 +192,7 @@ function routeObjects(namespaces: Namespaces, side: Side): RouteObject[] {
 function targetOf(route: Route, side: Side): RouteObject['target'] {
   const [hop] = route.nexthops
   if (route.type !== 'unicast') return { type: 'unreachable' }
-  const link = side.byIndex.get(hop?.link ?? 0)?.name
+  const link = side.links.get(hop?.link ?? 0)?.name
   if (hop?.gateway === undefined) return { type: 'link', link: link ?? '' }
   return { type: 'via', gateway: hop.gateway, ...(link === undefined ? {} : { link }) }
 }
