@@ -62,7 +62,8 @@ export const plan: Command = {
     const snapshot = snapshotOf(documents.map((each) => each.object))
     const planned = planNode(snapshot, nodeFacts(values, snapshot))
     const shownPlan = redacted(planned.plan)
-    const kernel = (): unknown => desiredKernel(shownPlan, { nics: nicsOf(shownPlan, nicMTU) })
+    const kernel = (): unknown =>
+      desiredKernel(shownPlan, { nics: nicsOf(shownPlan, nicMTU), datapath: { shape: 'per-vni' } })
     const frr = (): string => format(desiredFrr(shownPlan))
 
     for (const each of problems) output.complain(`error: ${formatProblem(each)}`)

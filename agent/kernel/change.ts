@@ -8,6 +8,8 @@ export function satisfied(want: KernelObject, have: KernelObject): boolean {
   switch (want.type) {
     case 'link':
       return have.type === 'link' && changedFields(want, have).length === 0 && want.up === have.up
+    case 'vlan':
+      return have.type === 'vlan' && PARTS.every((part) => isDeepStrictEqual(want[part], have[part]))
     case 'address':
       return (
         have.type === 'address' &&
@@ -24,7 +26,11 @@ export function satisfied(want: KernelObject, have: KernelObject): boolean {
   }
 }
 
-export type LinkField = 'owner' | 'mtu' | 'mac' | 'master' | 'addrGenMode' | 'bridgePort' | 'mcastSnooping' | 'local'
+/** What of a VLAN may differ while it is the same VLAN. */
+const PARTS = ['port', 'tunnel', 'filter', 'self', 'macs', 'vxlan'] as const
+
+export type LinkField =
+  'owner' | 'mtu' | 'mac' | 'master' | 'addrGenMode' | 'bridgePort' | 'vlan' | 'bridgeOptions' | 'local'
 
 /** The fields, but for `up`, in which a link differs and which can be changed while it stays. */
 export function changedFields(want: LinkObject, have: LinkObject): LinkField[] {
@@ -36,13 +42,19 @@ export function changedFields(want: LinkObject, have: LinkObject): LinkField[] {
   if (differs(want.mac, have.mac)) fields.push('mac')
   if (want.kind !== 'nic' && want.master !== have.master) fields.push('master')
   if (differs(want.addrGenMode, have.addrGenMode)) fields.push('addrGenMode')
-  if (want.kind === 'bridge' && have.kind === 'bridge' && differs(want.mcastSnooping, have.mcastSnooping))
-    fields.push('mcastSnooping')
+  if (want.kind === 'bridge' && have.kind === 'bridge') {
+    const options = ['mcastSnooping', 'vlanFiltering', 'vlanDefaultPvid'] as const
+    if (options.some((option) => differs(want[option], have[option]))) fields.push('bridgeOptions')
+  }
   if (want.kind === 'vxlan' && have.kind === 'vxlan' && want.local !== have.local) fields.push('local')
   if ((want.kind === 'vxlan' || want.kind === 'veth') && want.kind === have.kind) {
     // A port's options end with its membership.
     const there = want.master === have.master ? have.bridgePort : undefined
     if (differs(want.bridgePort, there)) fields.push('bridgePort')
+  }
+  if (want.kind === 'veth' && have.kind === 'veth') {
+    const there = want.master === have.master ? have.vlan : undefined
+    if (want.vlan !== there) fields.push('vlan')
   }
   return fields
 }
@@ -51,6 +63,7 @@ export function changedFields(want: LinkObject, have: LinkObject): LinkField[] {
 export function mustBeRemade(want: LinkObject, have: LinkObject): boolean {
   if (want.kind !== have.kind) return true
   if (want.kind === 'vrf' && have.kind === 'vrf') return want.table !== have.table
+  if (want.kind === 'vlan' && have.kind === 'vlan') return want.parent !== have.parent || want.vid !== have.vid
   if (want.kind === 'veth' && have.kind === 'veth') return !isDeepStrictEqual(want.peer, have.peer)
   if (want.kind === 'vxlan' && have.kind === 'vxlan') {
     // vxlan_nl2conf: "New local address family does not match old", and neither VNI nor port can change.

@@ -16,6 +16,7 @@ const FACTS: MachineFacts = {
       routes: [{ destination: '172.16.0.0/16', metric: 0, gateway: '192.168.10.1' }],
     },
   },
+  datapath: { shape: 'per-vni' },
 }
 
 /** Without what every plan has alike. */
@@ -59,7 +60,7 @@ const mtus = (wanted: NodePlan, facts: MachineFacts = FACTS): Record<string, num
 test('the overlay gets what the tunnel leaves of the underlay', (t) => {
   t.like(mtus(plan({ vrfs: [red] })), { eth1: 9000, br100: 8950, vx100: 8950, 'pe-100': 8950, 'host-100': 8950 })
   t.is(mtus(plan({ vrfs: [red], router: { ...router, vteps: ['fd00::1'] } }))['vx100'], 8930)
-  t.is(mtus(plan({ vrfs: [red] }), { nics: {} })['vx100'], 1450)
+  t.is(mtus(plan({ vrfs: [red] }), { nics: {}, datapath: { shape: 'per-vni' } })['vx100'], 1450)
   t.like(mtus(plan({ vrfs: [red], passthrough, router: { ...router, mtu: 1600 } })), {
     eth1: 1600,
     vx100: 1550,

@@ -121,7 +121,11 @@ function segmentObjects(segment: SegmentPlan, router: RouterPlan, facts: Machine
     suppressARP,
   })
   const bridge = overlay.find((link) => link.kind === 'bridge')?.name ?? ''
-  const port = { master: bridge, addrGenMode: 'none', bridgePort: { learning: true, neighSuppress: false } } as const
+  const port = {
+    master: bridge,
+    addrGenMode: 'none',
+    bridgePort: { learning: true, neighSuppress: false, vlanTunnel: false },
+  } as const
   // The host is no member of the segment: without a link-local address it neither speaks nor listens there.
   const silent = { addrGenMode: 'none' } as const
   const plugged = hostMaster?.type === 'LinuxBridge' ? { master: hostMaster.name, ...silent } : {}

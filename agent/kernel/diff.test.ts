@@ -12,7 +12,8 @@ const FACTS = {
     eth1: { mtu: 1500, addresses: [{ address: '10.0.0.5/24', noPrefixRoute: false }], routes: [] },
     eth2: { mtu: 9000, addresses: [], routes: [{ destination: '172.16.0.0/16', metric: 0, gateway: '10.0.0.1' }] },
   },
-}
+  datapath: { shape: 'per-vni' },
+} as const
 
 const vrfs: fc.Arbitrary<readonly VrfPlan[]> = fc
   .uniqueArray(
@@ -205,7 +206,7 @@ test('a link that serves another resource is kept and renamed in its alias', (t)
 test('a foreign link of the name, a missing NIC and a missing bridge are refused with the remedy', (t) => {
   const want = desired(
     plan({ segments: [{ ...web, hostMaster: { type: 'LinuxBridge', name: 'br-user', autoCreate: false } }] }),
-    { nics: {} },
+    { nics: {}, datapath: { shape: 'per-vni' } },
   )
   const have = { objects: [], moving: [], foreign: [{ namespace: 'router', name: 'br110', kind: 'dummy' } as const] }
   const refused = diff(want, have).flatMap(({ text, refused: why }) => (why === undefined ? [] : [[text, why.reason]]))

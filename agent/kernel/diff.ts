@@ -27,6 +27,7 @@ export function diff(want: readonly KernelObject[], have: Observed): readonly Op
   }
   for (const object of surviving.unwanted()) {
     if (object.type === 'link') add(RANK.deleteLink[object.kind], removal(object, 'remove'))
+    else if (object.type === 'vlan') add(RANK.deleteVlan, removal(object, 'remove'))
     else if (object.type === 'route')
       add(RANK.deleteRoute, removal(object, surviving.leavesWithVrf(object) ? 'remove' : 'raise'))
     else if (object.type === 'address') add(RANK.deleteAddress, removal(object, surviving.stageOfFreeing(object)))
@@ -49,11 +50,14 @@ const RANK = {
   /** Before the VRF and what is in it is raised. */
   close: 4,
   /** Making and changing; a link's master precedes it. */
-  link: { loopback: 10, dummy: 11, vrf: 12, bridge: 13, vxlan: 14, veth: 24, nic: 16 },
-  raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, veth: 25, nic: 25 },
+  link: { loopback: 10, dummy: 11, vrf: 12, bridge: 13, vxlan: 14, vlan: 15, nic: 16, veth: 25 },
+  freeVlan: 17,
+  vlan: 18,
+  raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, vlan: 24, veth: 26, nic: 26 },
   address: 30,
   route: 31,
-  deleteLink: { veth: 40, vxlan: 41, bridge: 42, vrf: 43, dummy: 44, loopback: 45, nic: 46 },
+  deleteLink: { veth: 40, vlan: 41, vxlan: 43, bridge: 44, vrf: 45, dummy: 46, loopback: 47, nic: 48 },
+  deleteVlan: 42,
 } as const
 
 function rankOf(operation: Operation): number {
@@ -62,6 +66,8 @@ function rankOf(operation: Operation): number {
     case 'sysctl':
     case 'rule':
       return RANK.setting
+    case 'vlan':
+      return RANK.vlan
     case 'address':
       return RANK.address
     case 'route':
@@ -107,7 +113,7 @@ function otherOperations(object: Exclude<KernelObject, LinkObject>, surviving: S
     if (have === undefined && object.type === 'sysctl' && object.optional) return []
     return [toDo('change', object, 'create', [], have === undefined ? {} : { was: have })]
   }
-  const stage = surviving.stageOf(object)
+  const stage = object.type === 'vlan' ? 'raise' : surviving.stageOf(object)
   const after = linksOf(object).map((link) => linkKey(object.namespace, link))
   return [
     have === undefined ? toDo('create', object, stage, after) : toDo('change', object, stage, after, { was: have }),

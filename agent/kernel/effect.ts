@@ -128,7 +128,7 @@ function configure(link: LinkObject, fields: readonly LinkField[], namespaces: N
   const netlink = namespaces.netlink(link.namespace)
   const { index } = theLink(link.namespace, link.name, namespaces)
   // On its own: with it, a VXLAN device refuses another MTU ("Cannot change mtu").
-  if (has('local') || has('mcastSnooping')) changeLink(netlink, index, { data: changeableData(link) })
+  if (has('local') || has('bridgeOptions')) changeLink(netlink, index, { data: changeableData(link) })
   changeLink(netlink, index, change)
 }
 

@@ -93,7 +93,7 @@ export class Kernel implements Disposable {
       const record = plan.router === undefined ? undefined : this.#nics.look(name, plan.router.for)
       if (record !== undefined) nics[name] = factsOf(record)
     }
-    return { nics }
+    return { nics, datapath: { shape: 'per-vni' } }
   }
 
   /** Reads what the kernel has and compares it with the plan; writes nothing but the namespace itself when it is gone. */

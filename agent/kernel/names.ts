@@ -4,6 +4,17 @@ export const VTEP_LINK = 'vtep0'
 export const bridgeName = (vni: number): string => `br${vni}`
 export const vxlanName = (vni: number): string => `vx${vni}`
 
+/** A shard of the single shape: a VLAN-aware bridge and its VXLAN device. */
+export const shardBridge = (shard: number): string => `nlbr${shard}`
+export const shardVxlan = (shard: number): string => `nlvx${shard}`
+export const sviName = (vni: number): string => `svi${vni}`
+
+/** The number of the shard that a link of that name belongs to. */
+export function shardOf(name: string): number | undefined {
+  const number = /^nl(?:br|vx)(0|[1-9]\d{0,5})$/.exec(name)?.[1]
+  return number === undefined ? undefined : Number(number)
+}
+
 /** The two ends of a veth: `router` is its end in the router, `host` the one the host sees. */
 export interface Ends {
   readonly router: string

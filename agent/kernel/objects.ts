@@ -31,12 +31,16 @@ export type LinkObject = LinkCommon &
     | { readonly kind: 'vrf'; readonly table: number }
     | {
         readonly kind: 'bridge'
-        /** Absent: as the kernel has it. */
+        /** Absent, like the next two: as the kernel has it. */
         readonly mcastSnooping?: boolean
+        readonly vlanFiltering?: boolean
+        /** 0: ports join no VLAN by themselves. */
+        readonly vlanDefaultPvid?: number
       }
     | {
         readonly kind: 'vxlan'
-        readonly vni: number
+        /** Absent: it carries many, those of its VNI filter (`external vnifilter`). */
+        readonly vni?: number
         readonly local: string
         readonly port: number
         readonly bridgePort: BridgePort
@@ -46,7 +50,11 @@ export type LinkObject = LinkCommon &
         readonly kind: 'veth'
         readonly peer: { readonly namespace: Namespace; readonly name: string }
         readonly bridgePort?: BridgePort
+        /** The only VLAN that the port is in, pvid and untagged. Observed as 0: in others. Absent: in none. */
+        readonly vlan?: number
       }
+    /** A bridge's own end of one of its VLANs (SVI): `ip link add NAME link PARENT type vlan id VID`. */
+    | { readonly kind: 'vlan'; readonly parent: string; readonly vid: number }
     /** `lo` of the router: always there, only brought up. */
     | { readonly kind: 'loopback' }
     /** A NIC that was moved into the router; never created or deleted, only brought and given back. */
@@ -56,6 +64,35 @@ export type LinkObject = LinkCommon &
 export interface BridgePort {
   readonly learning: boolean
   readonly neighSuppress: boolean
+  /** The port's VLANs are VNIs: for a VXLAN device that carries many. */
+  readonly vlanTunnel: boolean
+}
+
+/**
+ * All that makes one VNI one VLAN of a shard, which is a VLAN-aware bridge and its VXLAN device: made, changed and
+ * deleted as one. What is wanted has `port`, `tunnel` and `filter`; what is observed may lack some, and then be without
+ * VLAN (0: the filter has a VNI that no VLAN stands for) or VNI (0: a VLAN stands for none).
+ */
+export interface VlanObject extends Owned {
+  readonly type: 'vlan'
+  readonly namespace: 'router'
+  readonly bridge: string
+  readonly vxlan: string
+  readonly vid: number
+  readonly vni: number
+  /** The VXLAN device's port is in the VLAN: `bridge vlan add dev VXLAN vid VID`. */
+  readonly port: boolean
+  /** `bridge vlan add dev VXLAN vid VID tunnel_info id VNI` */
+  readonly tunnel: boolean
+  /** `bridge vni add dev VXLAN vni VNI` */
+  readonly filter: boolean
+  /** The bridge is in the VLAN itself, as it has an SVI there: `bridge vlan add dev BRIDGE vid VID self`. */
+  readonly self: boolean
+  /**
+   * What the bridge takes for its own in the VLAN beside its own MAC, sorted: that of the SVI. Without it packets to the
+   * gateway are flooded to all VTEPs: `bridge fdb add MAC dev BRIDGE vlan VID self permanent`.
+   */
+  readonly macs: readonly string[]
 }
 
 export interface AddressObject extends Owned {
@@ -107,7 +144,7 @@ export interface LocalRuleObject extends Owned {
 /** What is always there and only set, never made or deleted. */
 export type Setting = SysctlObject | LocalRuleObject
 
-export type KernelObject = LinkObject | AddressObject | RouteObject | Setting
+export type KernelObject = LinkObject | VlanObject | AddressObject | RouteObject | Setting
 
 export function isSetting(object: KernelObject): object is Setting {
   return object.type === 'sysctl' || object.type === 'rule'
@@ -125,6 +162,22 @@ export interface NicFacts {
 export interface MachineFacts {
   /** By name; a NIC that is not there is absent. `{ nics: {} }` will do to show a plan. */
   readonly nics: Readonly<Record<string, NicFacts>>
+  readonly datapath: Datapath
+}
+
+/**
+ * How VNIs are laid out in the kernel: `per-vni` is a bridge and a VXLAN device for each; `single` are VLANs of a few
+ * bridges that have one VXLAN device each, and then `places` says where VNIs are already, so that they stay.
+ */
+export type Datapath =
+  { readonly shape: 'per-vni' } | { readonly shape: 'single'; readonly places: ReadonlyMap<number, Place> }
+
+export type DatapathShape = Datapath['shape']
+
+/** Where a VNI is in the single shape. */
+export interface Place {
+  readonly shard: number
+  readonly vid: number
 }
 
 /** When an operation runs relative to FRR's configuration (order that FRR survives). */
@@ -141,6 +194,8 @@ export function keyOf(object: KernelObject): string {
   switch (object.type) {
     case 'link':
       return `${type} ${namespace} ${object.name}`
+    case 'vlan':
+      return `${type} ${namespace} ${object.bridge} ${object.vid} ${object.vni}`
     case 'address':
       return `${type} ${namespace} ${object.link} ${object.address}`
     case 'route':
@@ -169,6 +224,7 @@ export function isEarly(link: Pick<LinkObject, 'kind' | 'namespace'>): boolean {
 /** Names of the links an object hangs on. */
 export function linksOf(object: Exclude<KernelObject, LinkObject>): string[] {
   if (object.type === 'address') return [object.link]
+  if (object.type === 'vlan') return [object.bridge, object.vxlan]
   if (isSetting(object) || object.target.type === 'unreachable') return []
   return object.target.link === undefined ? [] : [object.target.link]
 }

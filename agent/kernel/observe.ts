@@ -4,9 +4,9 @@ import type { Address } from './netlink/address.ts'
 import type { Link } from './netlink/link.ts'
 import type { Route } from './netlink/route.ts'
 import { observedLocalRules } from './local-rule.ts'
-import { VTEP_LINK } from './names.ts'
+import { shardOf, VTEP_LINK } from './names.ts'
 import type { NicRecord } from './nic/record.ts'
-import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject } from './objects.ts'
+import type { AddressObject, BridgePort, KernelObject, LinkObject, Namespace, RouteObject } from './objects.ts'
 import type { ForeignLink, Observed } from './observed.ts'
 import { GROUP_PLUGGED, NOBODY, ownerOf, PROTOCOL } from './owner.ts'
 import { routerSysctls } from './sysctls.ts'
@@ -61,9 +61,9 @@ function sideOf(tables: Tables, namespace: Namespace, records: ReadonlyMap<strin
   return { ...tables[namespace], namespace, owners }
 }
 
-/** All that an Underlay makes is the VTEP's link: what else serves it was brought. */
+/** All that an Underlay makes is the VTEP's link and the shards: what else serves it was brought. */
 function isNic(link: Link, owner: ResourceRef): boolean {
-  return owner.kind === 'Underlay' && owner.name !== '' && link.name !== VTEP_LINK
+  return owner.kind === 'Underlay' && owner.name !== '' && link.name !== VTEP_LINK && shardOf(link.name) === undefined
 }
 
 function linkObject(
@@ -91,15 +91,21 @@ function linkObject(
     case 'vrf':
       return { ...common, kind: 'vrf', table: data.table }
     case 'bridge':
-      return { ...common, kind: 'bridge', mcastSnooping: data.mcastSnooping ?? false }
+      return {
+        ...common,
+        kind: 'bridge',
+        mcastSnooping: data.mcastSnooping ?? false,
+        vlanFiltering: data.vlanFiltering ?? false,
+        ...(data.vlanDefaultPvid === undefined ? {} : { vlanDefaultPvid: data.vlanDefaultPvid }),
+      }
     case 'vxlan':
       return {
         ...common,
         kind: 'vxlan',
-        vni: data.vni ?? 0,
+        ...(data.vniFilter === true || data.vni === undefined ? {} : { vni: data.vni }),
         local: data.local ?? '',
         port: data.port ?? 0,
-        bridgePort: portOf(link) ?? { learning: true, neighSuppress: false },
+        bridgePort: portOf(link) ?? { learning: true, neighSuppress: false, vlanTunnel: false },
       }
     case 'veth': {
       const port = portOf(link)
@@ -110,7 +116,10 @@ function linkObject(
         ...(port === undefined ? {} : { bridgePort: port }),
       }
     }
-    case 'vlan':
+    case 'vlan': {
+      const parent = link.parentNetnsId === undefined ? side.links.get(link.parent ?? 0)?.name : undefined
+      return { ...common, kind: 'vlan', parent: parent ?? '', vid: data.id }
+    }
     case undefined:
       return undefined
   }
@@ -122,10 +131,11 @@ function masterOf(link: Link, side: Side): { readonly master?: string } {
   return { master: side.links.get(link.master)?.name ?? `link ${link.master}` }
 }
 
-function portOf(link: Link): { learning: boolean; neighSuppress: boolean } | undefined {
+function portOf(link: Link): BridgePort | undefined {
   const { bridgePort } = link
   if (bridgePort === undefined) return undefined
-  return { learning: bridgePort.learning ?? true, neighSuppress: bridgePort.neighSuppress ?? false }
+  const { learning = true, neighSuppress = false, vlanTunnel = false } = bridgePort
+  return { learning, neighSuppress, vlanTunnel }
 }
 
 function peerOf(

@@ -47,6 +47,8 @@ export function describe(what: Operation['do'], object: KernelObject): string {
       if (object.kind === 'nic' && what === 'create') return `bring NIC ${object.name} into the router`
       if (object.kind === 'nic' && what === 'delete') return `give NIC ${object.name} back to the host`
       return `${what} ${object.kind} ${object.name} in ${namespace}`
+    case 'vlan':
+      return `${what} VNI ${object.vni} as VLAN ${object.vid} of ${object.bridge} in ${namespace}`
     case 'address':
       return `${what} address ${object.address} on ${object.link} in ${namespace}`
     case 'route':

@@ -95,7 +95,7 @@ export class SimulatedKernel {
   /** Down and up again. */
   #cycle(link: LinkObject): void {
     for (const object of this.objects) {
-      if (object.type === 'link' || isSetting(object) || !linksOf(object).includes(link.name)) continue
+      if (object.type === 'link' || object.type === 'vlan' || isSetting(object) || !linksOf(object).includes(link.name)) continue
       if (object.type === 'route' || object.address.startsWith('fe80:')) this.#objects.delete(keyOf(object))
     }
   }

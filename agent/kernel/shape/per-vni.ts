@@ -46,7 +46,7 @@ export function perVni(needs: OverlayNeeds): LinkObject[] {
       vni,
       local,
       port: VXLAN_PORT,
-      bridgePort: { learning: false, neighSuppress: suppressARP },
+      bridgePort: { learning: false, neighSuppress: suppressARP, vlanTunnel: false },
     },
   ]
 }
