@@ -26,11 +26,17 @@ export interface KernelDifferences<Op extends Step> {
   readonly unsupported: readonly Remark[]
 }
 
+/** Told how many steps of a call are finished, as often as is convenient. */
+export type Done = (count: number) => void
+
 export interface KernelPort<Op extends Step> {
-  /** Reads what the kernel has and compares it with the plan; writes nothing. */
-  differences(plan: NodePlan): Promise<KernelDifferences<Op>>
+  /**
+   * Compares what the kernel has with the plan; writes nothing. With `fresh` everything is read anew; without it
+   * what is known from before, and from events, may be trusted.
+   */
+  differences(plan: NodePlan, fresh?: boolean): Promise<KernelDifferences<Op>>
   /** Does the operations in order; one that fails does not keep those from being done that do not need it. */
-  apply(operations: readonly Op[], signal: AbortSignal): Promise<readonly Failure[]>
+  apply(operations: readonly Op[], signal: AbortSignal, done?: Done): Promise<readonly Failure[]>
   /** Netlink, sysctl and namespace writes since the start. */
   readonly writes: number
 }
@@ -42,15 +48,22 @@ export interface FrrDifferences<C extends Step> {
 }
 
 export interface FrrPort<C extends Step> {
-  /** Reads FRR's configuration and compares it with the plan. @throws FrrAwayError */
-  differences(plan: NodePlan): Promise<FrrDifferences<C>>
+  /**
+   * Compares FRR's configuration with the plan. With `fresh` it is read anew; without it what is known from before may be
+   * trusted. @throws FrrAwayError
+   */
+  differences(plan: NodePlan, fresh?: boolean): Promise<FrrDifferences<C>>
   /**
    * Enters the commands; undoes what belongs to a refused one. Returns when zebra has taken up the VNIs that were
    * entered, so that their links may be raised, or after a bounded time. @throws FrrAwayError
    */
-  apply(commands: readonly C[], signal: AbortSignal): Promise<readonly Failure[]>
-  /** What FRR does not know yet though it is configured: VNIs without a device or a VRF. @throws FrrAwayError */
-  missing(plan: NodePlan): Promise<readonly Remark[]>
+  apply(commands: readonly C[], signal: AbortSignal, done?: Done): Promise<readonly Failure[]>
+  /**
+   * What FRR does not know yet though it is configured: VNIs without a device or a VRF. `touched` are the resources
+   * (`L3VNI/red`) that had a step since the last time: FRR need not be asked about others that it knew then. Without it,
+   * about all. @throws FrrAwayError
+   */
+  missing(plan: NodePlan, touched?: ReadonlySet<string>): Promise<readonly Remark[]>
   /** Configuration lines sent since the start. */
   readonly commands: number
 }
