@@ -20,3 +20,9 @@ test('otherwise mgmtd commits everything at once', (t) => {
   t.deepEqual(commitsOf(coming), [coming])
   t.deepEqual(commitsOf(going), [going])
 })
+
+test('many VNIs are several commits, in order', (t) => {
+  const coming = Array.from({ length: 120 }, (_, at) => command(`v${at}`, `vni ${at}`))
+  t.deepEqual(commitsOf(coming), [coming.slice(0, 50), coming.slice(50, 100), coming.slice(100)])
+  t.deepEqual(commitsOf([]), [])
+})

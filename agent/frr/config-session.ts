@@ -190,8 +190,20 @@ export function commitsOf(commands: readonly Command[]): readonly (readonly Comm
     context[0]?.startsWith('vrf ') === true && line.startsWith(prefix)
   const lastGone = commands.findLastIndex((command) => isVni(command, 'no vni '))
   const comes = commands.some((command) => isVni(command, 'vni '))
-  if (lastGone < 0 || !comes) return [commands]
-  return [commands.slice(0, lastGone + 1), commands.slice(lastGone + 1)]
+  if (lastGone < 0 || !comes) return pieces(commands)
+  return [...pieces(commands.slice(0, lastGone + 1)), ...pieces(commands.slice(lastGone + 1))]
+}
+
+/**
+ * What a commit costs grows with the square of what is in it, beside 5-20 ms for the commit itself: 400 VNIs take mgmtd
+ * 3.7 s in one, 1.9 s in eight (10.3 in user-mode Linux).
+ */
+const COMMIT = 50
+
+function pieces(commands: readonly Command[]): readonly (readonly Command[])[] {
+  return Array.from({ length: Math.ceil(commands.length / COMMIT) }, (_, at) =>
+    commands.slice(at * COMMIT, (at + 1) * COMMIT),
+  )
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { desired } from './desired.ts'
+import { desired, DesiredTrees } from './desired.ts'
 import { examplePlans } from './example-plans.ts'
 import { goldenPath } from './golden.ts'
 import { format, parse, redacted } from './text.ts'
@@ -15,6 +15,31 @@ for (const [name, plan] of Object.entries(examplePlans)) {
     t.is(format(parse(text)), text)
   })
 }
+
+test('what two plans have in common is the same object, what differs is as if made anew', (t) => {
+  const trees = new DesiredTrees()
+  for (const plan of Object.values(examplePlans)) {
+    const first = trees.of(plan)
+    t.is(trees.of(plan), first)
+    t.deepEqual(first, desired(plan))
+    const again = trees.of({ ...plan, segments: [...plan.segments] })
+    t.deepEqual(again, first)
+    const instances = (tree: typeof first) => tree.body.filter(({ line }) => line.startsWith('router bgp '))
+    t.true(instances(again).every((block, at) => block === instances(first)[at]))
+    const { router } = plan
+    if (router === undefined) continue
+    const other = { ...plan, router: { ...router, asn: 64999 } }
+    t.deepEqual(trees.of(other), desired(other))
+    t.deepEqual(trees.of(plan), desired(plan))
+  }
+})
+
+test('a gateway that comes or goes is seen in its VRF', (t) => {
+  const trees = new DesiredTrees()
+  const plan = examplePlans['gateways in a VPN and in a local VRF'] ?? t.fail()
+  for (const each of [plan, { ...plan, segments: [] }, plan]) t.deepEqual(trees.of(each), desired(each))
+  t.notDeepEqual(trees.of(plan), trees.of({ ...plan, segments: [] }))
+})
 
 test('no golden file is left over from an example that went', (t) => {
   const files = readdirSync(dirname(goldenPath('any'))).toSorted()

@@ -1,10 +1,10 @@
 import test from 'ava'
 import { assert, boolean, constantFrom, infiniteStream, property } from 'fast-check'
-import { diff } from './diff.ts'
-import { desired } from './desired.ts'
+import { commandsFor, diff } from './diff.ts'
+import { desired, DesiredTrees } from './desired.ts'
 import { examplePlans } from './example-plans.ts'
 import { enter } from './tree-model.ts'
-import { parse } from './text.ts'
+import { format, parse } from './text.ts'
 import { root } from './tree.ts'
 import type { Block, Command } from './tree.ts'
 
@@ -71,6 +71,26 @@ test('entering the commands makes one tree of the other, for parts of examples',
     }),
     { numRuns: 300 },
   )
+})
+
+test('leaving out what is equal changes no command and no order', (t) => {
+  assert(
+    property(tree, tree, (want, have) => {
+      t.deepEqual(diff(want, have), commandsFor(want, have))
+      t.deepEqual(diff(parse(format(want)), have), commandsFor(parse(format(want)), have))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('one VPN more in a tree that shares its blocks takes the commands of that VPN', (t) => {
+  const plan = examplePlans['two VPNs'] ?? t.fail()
+  const shared = new DesiredTrees()
+  const have = shared.of({ ...plan, vrfs: plan.vrfs.slice(1) })
+  const want = shared.of(plan)
+  const commands = diff(want, have)
+  t.deepEqual(commands, commandsFor(want, have))
+  t.deepEqual([...new Set(commands.map((command) => command.for?.name))], [plan.vrfs[0]?.for.name])
 })
 
 test('the inverses in reverse order make the old tree again', (t) => {

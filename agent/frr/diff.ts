@@ -2,6 +2,7 @@
  * Two trees to the commands that make one of the other: pure, in an order that FRR survives, each with its inverse.
  */
 import { ownership } from './daemons.ts'
+import { differing } from './differing.ts'
 import { blockRemovalOf, makesNeighbor, neighborOf, placeOf, removalOf } from './grammar.ts'
 import { inOrder, SHUTDOWN } from './order.ts'
 import { lines } from './text.ts'
@@ -13,6 +14,8 @@ import type { ResourceRef } from '../../api/plan/node-plan.ts'
 /** A line where it stands. */
 interface Statement {
   readonly context: readonly string[]
+  /** The lines of `context`, joined. */
+  readonly within: string
   readonly block: Block
 }
 
@@ -21,12 +24,21 @@ interface Statement {
  * @param owner which daemon takes which line: `Frr.ownership` of the FRR the commands are for.
  */
 export function diff(want: Block, have: Block, owner: Ownership = ownership): readonly Command[] {
-  const gone = goneBlocks(want, have)
-  const left = without(have, gone)
-  const lost = goneNeighbors(want, left)
-  const kept = left.filter(({ context, block }) => !lost.some((neighbor) => neighbor.has(context, block.line)))
+  if (want === have) return []
+  const parts = differing(want, have)
+  return commandsFor(parts.want, parts.have, owner)
+}
+
+/** The same without leaving out first what is equal. */
+export function commandsFor(want: Block, have: Block, owner: Ownership = ownership): readonly Command[] {
   const wanted = statements(want)
-  const resources = new Map(wanted.map(({ context, block }) => [[...context, block.line].join('\n'), block.for]))
+  const present = statements(have)
+  const gone = goneBlocks(wanted, present)
+  const left = without(present, gone)
+  const lost = goneNeighbors(wanted, left)
+  const kept = left.filter((statement) => !lost.has(neighborKey(statement)))
+  const resources = new Map(wanted.map((statement) => [pathOf(statement), statement.block.for]))
+  const heads = new Map(want.body.toReversed().map((block) => [block.line, block.for]))
 
   const commands: Command[] = []
   const add = (context: readonly string[], line: string, undo: readonly string[], ref: ResourceRef | undefined) => {
@@ -34,14 +46,14 @@ export function diff(want: Block, have: Block, owner: Ownership = ownership): re
     commands.push(ref === undefined ? { context, line, undo, daemons } : { context, line, undo, daemons, for: ref })
   }
   /** What stands around a removed line says whom it served. */
-  const around = (context: readonly string[]) => resources.get(context.join('\n')) ?? headFor(want, context)
+  const around = (context: readonly string[]) => resources.get(context.join('\n')) ?? heads.get(context[0] ?? '')
 
   for (const { context, block } of gone) {
     if (hasSessions(block)) add([...context, block.line], SHUTDOWN, [`no ${SHUTDOWN}`], around(context))
     const removal = blockRemovalOf(block.line) ?? removalOf(block.line)
     add(context, removal, script(block, context), around(context))
   }
-  for (const { context, removals } of lost) {
+  for (const { context, removals } of lost.values()) {
     for (const { line, undo } of removals) add(context, line, undo, around(context))
   }
 
@@ -72,89 +84,111 @@ export function diff(want: Block, have: Block, owner: Ownership = ownership): re
 const hasSessions = ({ line, body }: Block): boolean =>
   line.startsWith('router bgp ') && body.some((child) => neighborOf(child.line) !== undefined)
 
-const keyOf = ({ context, block }: Statement): string => [...context, placeOf(block.line)].join('\n')
+const pathOf = ({ within, block }: Statement): string => (within === '' ? block.line : `${within}\n${block.line}`)
+
+function keyOf({ within, block }: Statement): string {
+  return within === '' ? placeOf(block.line) : `${within}\n${placeOf(block.line)}`
+}
 
 /** All lines that are entered: those in blocks, and those that make blocks. */
-function statements(tree: Block, context: readonly string[] = []): Statement[] {
-  return tree.body.flatMap((block) => {
-    if (closingOf(context, block.line) === undefined) return [{ context, block }]
-    const inside = statements(block, [...context, block.line])
-    return blockRemovalOf(block.line) === undefined ? inside : [{ context, block }, ...inside]
-  })
+function statements(tree: Block): readonly Statement[] {
+  const found: Statement[] = []
+  const walk = (body: readonly Block[], context: readonly string[], within: string): void => {
+    for (const block of body) {
+      const statement = { context, within, block }
+      const opens = closingOf(context, block.line) !== undefined
+      if (!opens || blockRemovalOf(block.line) !== undefined) found.push(statement)
+      if (opens) walk(block.body, [...context, block.line], pathOf(statement))
+    }
+  }
+  walk(tree.body, [], '')
+  return found
 }
 
 /**
  * Blocks that go as a whole, and the VNIs of VRFs whose BGP instance goes: bgpd lets go of an instance only after its
  * VNI, and of the default instance only after all others.
  */
-function goneBlocks(want: Block, have: Block): readonly Statement[] {
-  const wanted = new Set(statements(want).map(({ context, block }) => [...context, block.line].join('\n')))
-  const all = statements(have)
-  const made = all.filter(({ context, block }) => closingOf(context, block.line) !== undefined)
-  const missing = made.filter(({ context, block }) => !wanted.has([...context, block.line].join('\n')))
+function goneBlocks(wanted: readonly Statement[], present: readonly Statement[]): readonly Statement[] {
+  const names = new Set(wanted.map(pathOf))
+  const made = present.filter(({ context, block }) => closingOf(context, block.line) !== undefined)
+  const missing = made.filter((statement) => !names.has(pathOf(statement)))
   const defaultGoes = missing.some(({ block }) => /^router bgp \d+$/.test(block.line))
   const instances = defaultGoes ? made.filter(({ block }) => /^router bgp \d+ vrf /.test(block.line)) : []
-  const goingAtAll = [...new Set([...missing, ...instances])]
-  const outermost = goingAtAll.filter(
-    ({ context }) => !goingAtAll.some((other) => other.context.length < context.length && isInside(context, other)),
-  )
+  const going = [...new Set([...missing, ...instances])]
+  const paths = new Set(going.map(pathOf))
+  const outermost = going.filter(({ context }) => !isInside(context, paths))
   const vrfs = new Set(outermost.map(({ block }) => / vrf (\S+)$/.exec(block.line)?.[1]))
-  const vnis = all.filter(({ context, block }) => {
+  const vnis = present.filter(({ context, block }) => {
     const vrf = /^vrf (\S+)$/.exec(context[0] ?? '')?.[1]
     return vrf !== undefined && vrfs.has(vrf) && block.line.startsWith('vni ')
   })
   return [...vnis, ...outermost]
 }
 
-function without(have: Block, gone: readonly Statement[]): readonly Statement[] {
-  return statements(have).filter(
-    ({ context, block }) => !gone.some((other) => other.block === block || isInside(context, other)),
-  )
+function without(present: readonly Statement[], gone: readonly Statement[]): readonly Statement[] {
+  if (gone.length === 0) return present
+  const paths = new Set(gone.map(pathOf))
+  return present.filter((statement) => !paths.has(pathOf(statement)) && !isInside(statement.context, paths))
 }
 
-function isInside(context: readonly string[], { context: outer, block }: Statement): boolean {
-  return context.length > outer.length && [...outer, block.line].every((line, at) => context[at] === line)
+/** Whether the context is one of the blocks, or in one of them. */
+function isInside(context: readonly string[], paths: ReadonlySet<string>): boolean {
+  return context.some((_, at) => paths.has(context.slice(0, at + 1).join('\n')))
 }
 
 interface GoneNeighbor {
   readonly context: readonly string[]
   readonly removals: readonly Pick<Command, 'line' | 'undo'>[]
-  has(context: readonly string[], line: string): boolean
+}
+
+/** BGP instance and neighbour that the line is about; '' when it is about none. */
+function neighborKey({ context, block }: Statement): string {
+  const name = neighborOf(block.line)
+  return name === undefined || context[0] === undefined ? '' : `${context[0]}\n${name}`
 }
 
 /**
  * Neighbours that go, or come back as something else (another AS, another kind): FRR would keep a part of what hung
  * on the old one, so they go with all their lines and are made anew. The session resets either way.
  */
-function goneNeighbors(want: Block, left: readonly Statement[]): readonly GoneNeighbor[] {
+function goneNeighbors(wanted: readonly Statement[], left: readonly Statement[]): ReadonlyMap<string, GoneNeighbor> {
   const making = (all: readonly Statement[]) => {
-    const found = new Map<string, string[]>()
-    for (const { context, block } of all) {
-      const name = neighborOf(block.line)
-      if (context.length !== 1 || name === undefined || !makesNeighbor(block.line)) continue
-      const key = `${context[0]}\n${name}`
-      found.set(key, [...(found.get(key) ?? []), block.line].toSorted())
-    }
-    return found
+    const made = all.filter(({ context, block }) => context.length === 1 && makesNeighbor(block.line))
+    return new Map([...grouped(made)].map(([key, own]) => [key, own.map(({ block }) => block.line).toSorted()]))
   }
-  const wanted = making(statements(want))
-  return [...making(left)].flatMap(([key, made]) => {
-    if (wanted.get(key)?.join('\n') === made.join('\n')) return []
-    const [instance = '', name = ''] = key.split('\n')
-    const has = (context: readonly string[], line: string) => context[0] === instance && neighborOf(line) === name
-    const own = left.filter(({ context, block }) => has(context, block.line))
-    const group = made.find((line) => line.endsWith(' peer-group'))
-    const ranges = own.map(({ block }) => block.line).filter((line) => line.startsWith('bgp listen range '))
-    const removals = [
-      // A peer group goes only after its ranges.
-      ...ranges.map((line) => ({ line: removalOf(line), undo: [line] })),
-      {
-        line: removalOf(group ?? made[0] ?? ''),
-        undo: neighborScript(own.filter(({ block }) => !ranges.includes(block.line))),
-      },
-    ]
-    return [{ context: [instance], removals, has }]
-  })
+  const staying = making(wanted)
+  const going = [...making(left)].filter(([key, made]) => staying.get(key)?.join('\n') !== made.join('\n'))
+  if (going.length === 0) return new Map()
+  const groups = grouped(left)
+  return new Map(going.map(([key, made]) => [key, goneNeighbor(key, made, groups.get(key) ?? [])]))
+}
+
+function grouped(all: readonly Statement[]): ReadonlyMap<string, readonly Statement[]> {
+  const groups = new Map<string, Statement[]>()
+  for (const statement of all) {
+    const key = neighborKey(statement)
+    if (key === '') continue
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [statement])
+    else group.push(statement)
+  }
+  return groups
+}
+
+function goneNeighbor(key: string, made: readonly string[], own: readonly Statement[]): GoneNeighbor {
+  const [instance = ''] = key.split('\n')
+  const group = made.find((line) => line.endsWith(' peer-group'))
+  const ranges = own.map(({ block }) => block.line).filter((line) => line.startsWith('bgp listen range '))
+  const removals = [
+    // A peer group goes only after its ranges.
+    ...ranges.map((line) => ({ line: removalOf(line), undo: [line] })),
+    {
+      line: removalOf(group ?? made[0] ?? ''),
+      undo: neighborScript(own.filter(({ block }) => !ranges.includes(block.line))),
+    },
+  ]
+  return { context: [instance], removals }
 }
 
 /** The lines of a neighbour, to be entered in its BGP instance. */
@@ -171,9 +205,4 @@ function script(block: Block, context: readonly string[]): string[] {
   return lines(block, context)
     .map((line) => line.trim())
     .filter((line) => line !== '!')
-}
-
-/** The resource of the outermost block, for lines in blocks that are not entered themselves. */
-function headFor(want: Block, context: readonly string[]): ResourceRef | undefined {
-  return want.body.find((block) => block.line === context[0])?.for
 }

@@ -3,20 +3,22 @@ import { parseAddress } from '../../api/address/prefix.ts'
 import { fabricPolicyLines } from './fabric-policy.ts'
 import { instanceLines, pathLines } from './instance.ts'
 import { sessionLines } from './session.ts'
-import { segmentBlocks } from './segment.ts'
 import { block, leaf } from './tree.ts'
 import type { Block } from './tree.ts'
 import type { Stripped } from './fabric-policy.ts'
 import type { HostSessionConfig } from './host-session.ts'
-import type { AddressFamily, NeighborPlan, ResourceRef, RouterPlan, SegmentPlan } from '../../api/plan/node-plan.ts'
+import type { AddressFamily, NeighborPlan, ResourceRef, RouterPlan } from '../../api/plan/node-plan.ts'
 
 const familyWords = { IPv4Unicast: 'ipv4 unicast', IPv6Unicast: 'ipv6 unicast', L2VPNEVPN: 'l2vpn evpn' } as const
 const families = ['IPv4Unicast', 'IPv6Unicast', 'L2VPNEVPN'] as const
 
-/** `router bgp ASN`. EVPN is always on, VNIs or not: the first VNI must not change what the sessions have negotiated. */
+/**
+ * `router bgp ASN`. EVPN is always on, VNIs or not: the first VNI must not change what the sessions have negotiated.
+ * @param vnis the blocks of layer 2 VNIs that need lines of their own.
+ */
 export function fabricInstance(
   router: RouterPlan,
-  segments: readonly SegmentPlan[],
+  vnis: readonly Block[],
   stripped: Stripped,
   passthrough?: HostSessionConfig,
 ): Block {
@@ -26,7 +28,7 @@ export function fabricInstance(
     ...router.neighbors.flatMap((neighbor) => neighborLines(neighbor, ref)),
     ...(passthrough?.neighbors ?? []),
     ...families.flatMap((family) => {
-      const lines = familyLines(family, router, segments, stripped, passthrough)
+      const lines = familyLines(family, router, vnis, stripped, passthrough)
       return lines.length === 0 ? [] : [block(`address-family ${familyWords[family]}`, lines, ref)]
     }),
   ]
@@ -80,7 +82,7 @@ function needsExtendedNextHop({ peer, families: spoken }: NeighborPlan): boolean
 function familyLines(
   family: AddressFamily,
   router: RouterPlan,
-  segments: readonly SegmentPlan[],
+  vnis: readonly Block[],
   stripped: Stripped,
   passthrough?: HostSessionConfig,
 ): Block[] {
@@ -97,7 +99,7 @@ function familyLines(
   })
   if (family === 'L2VPNEVPN') {
     const everyVni = router.vteps.length > 0 ? ['advertise-all-vni'] : []
-    return [...[...own, ...everyVni].map((line) => leaf(line, ref)), ...segmentBlocks(segments, router.asn)]
+    return [...[...own, ...everyVni].map((line) => leaf(line, ref)), ...vnis]
   }
   const version = family === 'IPv4Unicast' ? 4 : 6
   const networks = router.vteps

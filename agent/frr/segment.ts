@@ -4,12 +4,10 @@ import { block, leaf } from './tree.ts'
 import type { Block } from './tree.ts'
 import type { SegmentPlan } from '../../api/plan/node-plan.ts'
 
-/** Blocks of `address-family l2vpn evpn` in the default instance. */
-export function segmentBlocks(segments: readonly SegmentPlan[], asn: number): Block[] {
-  return segments.flatMap((segment) => {
-    const lines = targetLines(segment, asn, segment.vni)
-    if (lines.length === 0) return []
-    const body = lines.map((line) => leaf(line, segment.for))
-    return [block(`vni ${segment.vni}`, body, segment.for)]
-  })
+/** The block of `address-family l2vpn evpn` in the default instance, if there is one. */
+export function segmentBlocks(segment: SegmentPlan, asn: number): Block[] {
+  const lines = targetLines(segment, asn, segment.vni)
+  if (lines.length === 0) return []
+  const body = lines.map((line) => leaf(line, segment.for))
+  return [block(`vni ${segment.vni}`, body, segment.for)]
 }
