@@ -2,7 +2,9 @@
 import type { Namespaces } from './namespaces.ts'
 import { listAddresses, type Address } from './netlink/address.ts'
 import { listBridgeVlans, type BridgeVlans } from './netlink/bridge-vlan.ts'
+import { listFdb } from './netlink/fdb.ts'
 import { listLinks, type Link } from './netlink/link.ts'
+import type { Netlink } from './netlink/netlink.ts'
 import { netnsId } from './netlink/netns.ts'
 import { listRoutes, type Route } from './netlink/route.ts'
 import { listRules, type Rule } from './netlink/rule.ts'
@@ -19,8 +21,15 @@ export interface NamespaceTables {
   readonly vlans: ReadonlyMap<number, BridgeVlans>
   /** Of VXLAN devices with a VNI filter. */
   readonly vnis: ReadonlyMap<number, readonly VniRange[]>
+  /** Of bridges that filter VLANs: what they take for their own beside their own MAC (permanent forwarding entries). */
+  readonly ownMacs: ReadonlyMap<number, readonly OwnMac[]>
   /** What `Link.parentNetnsId` calls the other namespace from here; undefined when no link leads there. */
   readonly other: number | undefined
+}
+
+export interface OwnMac {
+  readonly vid: number
+  readonly mac: string
 }
 
 export interface Tables {
@@ -74,7 +83,15 @@ function readNamespace(namespaces: Namespaces, namespace: Namespace): NamespaceT
         .filter(({ link }) => filtering.has(link) || filtering.has(links.get(link)?.master ?? 0))
         .map(({ link, ...of }) => [link, of]),
     ),
+    ownMacs: new Map(bridges.map((bridge) => [bridge.index, readOwnMacs(netlink, bridge)])),
     vnis: new Map(vniFilters.length === 0 ? [] : listVnis(netlink).map(({ link, vnis }) => [link, vnis])),
     other: netnsId(netlink, namespaces.path(namespace === 'router' ? 'host' : 'router')),
   }
+}
+
+/** Of a bridge itself the kernel gives only what belongs to no port (br_fdb_dump). */
+function readOwnMacs(netlink: Netlink, bridge: Link): OwnMac[] {
+  return listFdb(netlink, { link: bridge.index }).flatMap(({ mac, vlan, state }) =>
+    vlan === undefined || state !== 'permanent' || mac === bridge.mac ? [] : [{ vid: vlan, mac }],
+  )
 }

@@ -3,6 +3,7 @@ import { Attributes, MessageWriter } from './attributes.ts'
 import { AF_INET, AF_INET6, ipBytes, ipText, parsePrefix } from './inet.ts'
 import type { Family } from './inet.ts'
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './message.ts'
+import type { Request } from './message.ts'
 import { malformed } from './netlink-error.ts'
 import type { Netlink } from './netlink.ts'
 
@@ -97,15 +98,22 @@ export function addAddress(netlink: Netlink, spec: AddressSpec): void {
  * kernel leaves the flags of an IPv4 address as they are: delete and add it.
  */
 export function replaceAddress(netlink: Netlink, spec: AddressSpec): void {
+  netlink.request(replaceAddressRequest(spec))
+}
+
+export function replaceAddressRequest(spec: AddressSpec): Request {
   const flags = NLM_F_CREATE | NLM_F_REPLACE
-  netlink.request({ type: RTM_NEWADDR, flags, body: encodeAddress(spec), asked: `set address ${spec.address}` })
+  return { type: RTM_NEWADDR, flags, body: encodeAddress(spec), asked: `set address ${spec.address}` }
 }
 
 /** `ip address del ADDRESS dev L`. Throws NetlinkError: EADDRNOTAVAIL when it is not there. */
 export function deleteAddress(netlink: Netlink, spec: Pick<AddressSpec, 'link' | 'address' | 'peer'>): void {
-  const { link, address, peer } = spec
+  netlink.request(deleteAddressRequest(spec))
+}
+
+export function deleteAddressRequest({ link, address, peer }: Pick<AddressSpec, 'link' | 'address' | 'peer'>): Request {
   const body = encodeAddress({ link, address, peer })
-  netlink.request({ type: RTM_DELADDR, flags: 0, body, asked: `delete address ${address}` })
+  return { type: RTM_DELADDR, flags: 0, body, asked: `delete address ${address}` }
 }
 
 export function encodeAddress(spec: AddressSpec): Buffer {

@@ -2,7 +2,7 @@
 import { Attributes, MessageWriter } from './attributes.ts'
 import { AF_BRIDGE } from './inet.ts'
 import { IFINFOMSG_BYTES, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './link.ts'
-import type { Message } from './message.ts'
+import type { Message, Request } from './message.ts'
 import { malformed } from './netlink-error.ts'
 import type { Netlink } from './netlink.ts'
 
@@ -68,22 +68,21 @@ export function listBridgeVlans(netlink: Netlink, filter: { link?: number } = {}
  * itself. What is there already gets the new flags.
  */
 export function addBridgeVlans(netlink: Netlink, link: number, add: Partial<BridgeVlans>, self = false): void {
-  netlink.request({
-    type: RTM_SETLINK,
-    flags: 0,
-    body: encodeBridgeVlans(link, add, self),
-    asked: `add VLANs of link ${link}`,
-  })
+  netlink.request(addBridgeVlansRequest(link, add, self))
+}
+
+export function addBridgeVlansRequest(link: number, add: Partial<BridgeVlans>, self = false): Request {
+  return { type: RTM_SETLINK, flags: 0, body: encodeBridgeVlans(link, add, self), asked: `add VLANs of link ${link}` }
 }
 
 /** `bridge vlan del dev L vid A-B [self]`; tunnels too. */
 export function deleteBridgeVlans(netlink: Netlink, link: number, remove: Partial<BridgeVlans>, self = false): void {
-  netlink.request({
-    type: RTM_DELLINK,
-    flags: 0,
-    body: encodeBridgeVlans(link, remove, self),
-    asked: `delete VLANs of link ${link}`,
-  })
+  netlink.request(deleteBridgeVlansRequest(link, remove, self))
+}
+
+export function deleteBridgeVlansRequest(link: number, remove: Partial<BridgeVlans>, self = false): Request {
+  const body = encodeBridgeVlans(link, remove, self)
+  return { type: RTM_DELLINK, flags: 0, body, asked: `delete VLANs of link ${link}` }
 }
 
 export function encodeBridgeVlans(

@@ -2,6 +2,7 @@
 import { Attributes, MessageWriter } from './attributes.ts'
 import { AF_BRIDGE, ipBytes, ipText, macBytes, macText } from './inet.ts'
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './message.ts'
+import type { Request } from './message.ts'
 import { malformed } from './netlink-error.ts'
 import {
   NDA_DST,
@@ -91,26 +92,34 @@ export function listFdb(netlink: Netlink, filter: FdbFilter = {}): FdbEntry[] {
 
 /** `bridge fdb add MAC dev L ...`. Throws NetlinkError: EEXIST when it is there. */
 export function addFdb(netlink: Netlink, spec: FdbSpec): void {
-  change(netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, spec, 'add')
+  netlink.request(request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, spec, 'add'))
 }
 
 /** `bridge fdb append MAC dev L dst VTEP`: one more remote for the same MAC (flooding to several VTEPs). */
 export function appendFdb(netlink: Netlink, spec: FdbSpec): void {
-  change(netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_APPEND, spec, 'append')
+  netlink.request(request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_APPEND, spec, 'append'))
 }
 
 /** `bridge fdb replace MAC dev L ...` */
 export function replaceFdb(netlink: Netlink, spec: FdbSpec): void {
-  change(netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, spec, 'set')
+  netlink.request(replaceFdbRequest(spec))
+}
+
+export function replaceFdbRequest(spec: FdbSpec): Request {
+  return request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, spec, 'set')
 }
 
 /** `bridge fdb del MAC dev L ...`. Throws NetlinkError: ENOENT when it is not there. */
 export function deleteFdb(netlink: Netlink, spec: FdbSpec): void {
-  change(netlink, RTM_DELNEIGH, 0, spec, 'delete')
+  netlink.request(deleteFdbRequest(spec))
 }
 
-function change(netlink: Netlink, type: number, flags: number, spec: FdbSpec, verb: string): void {
-  netlink.request({ type, flags, body: encodeFdb(spec), asked: `${verb} forwarding entry ${spec.mac}` })
+export function deleteFdbRequest(spec: FdbSpec): Request {
+  return request(RTM_DELNEIGH, 0, spec, 'delete')
+}
+
+function request(type: number, flags: number, spec: FdbSpec, verb: string): Request {
+  return { type, flags, body: encodeFdb(spec), asked: `${verb} forwarding entry ${spec.mac}` }
 }
 
 /** As iproute2 sends them: a bridge looks at one bit, a VXLAN device at the other. */

@@ -115,6 +115,7 @@ export interface VethPeer {
   readonly mtu?: number | undefined
   readonly mac?: string | undefined
   readonly group?: number | undefined
+  readonly up?: boolean | undefined
   /** Path of the namespace it is made in; absent: the same. */
   readonly netns?: string | undefined
 }
@@ -160,8 +161,8 @@ export function getLink(netlink: Netlink, which: string | number): Link | undefi
 }
 
 /**
- * `ip link add NAME type KIND ...`, then what the kernel does not take at creation (alias, master, address generation
- * mode, port options), then up. Returns the link as it is then; takes it away again when a later step is refused.
+ * `ip link add NAME type KIND ...`, then what the kernel does not take at creation (alias, address generation mode, port
+ * options), then up. Returns the link as it is then; takes it away again when a later step is refused.
  *
  * `group` is in force from the first moment, the alias from the second on: a process that dies in between leaves a link
  * with the group and without the alias.
@@ -171,25 +172,29 @@ export function getLink(netlink: Netlink, which: string | number): Link | undefi
 export function addLink(netlink: Netlink, spec: LinkSpec): Link {
   const fd = spec.peer?.netns === undefined ? undefined : openSync(spec.peer.netns, 'r')
   try {
-    netlink.request({
-      type: RTM_NEWLINK,
-      flags: NLM_F_CREATE | NLM_F_EXCL,
-      body: encodeLink(spec, fd),
-      asked: `add link ${spec.name}`,
-    })
+    netlink.request(newLinkRequest({ ...spec, up: undefined }, fd))
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
   const made = getLink(netlink, spec.name)
   if (made === undefined) throw new NetlinkError(ENODEV, { asked: `add link ${spec.name}` })
-  const { alias, master, addrGenMode, bridgePort, up } = spec
+  const { alias, addrGenMode, bridgePort, up } = spec
   try {
-    changeLink(netlink, made.index, { alias, master, addrGenMode, bridgePort, up: up === true ? true : undefined })
+    changeLink(netlink, made.index, { alias, addrGenMode, bridgePort, up: up === true ? true : undefined })
   } catch (error) {
     deleteLink(netlink, made.index)
     throw error
   }
   return getLink(netlink, made.index) ?? made
+}
+
+/**
+ * Makes a link with all that the kernel takes at creation: not the alias, the address generation mode and the options of
+ * a bridge's port. `peerNetns` is an open descriptor of the namespace of a veth's other end.
+ */
+export function newLinkRequest(spec: LinkSpec, peerNetns?: number): Request {
+  const body = encodeLink(spec, peerNetns)
+  return { type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body, asked: `add link ${spec.name}` }
 }
 
 /**
@@ -199,18 +204,29 @@ export function changeLink(netlink: Netlink, index: number, change: LinkChange):
   for (const request of linkChangeRequests(index, change)) netlink.request(request)
 }
 
-/** The messages of a change, in their order: port options need the master, addresses come with the way up. */
+/**
+ * The messages of a change, as few as do it. In one message the kernel takes a port's options first, while the master is
+ * still the old one, then up, and only then the master and the address generation mode (__rtnl_newlink, do_setlink); a
+ * link that comes up makes its link-local address as the mode says at that moment. Down goes first, so that what can be
+ * changed of a link that is down can be changed.
+ */
 export function linkChangeRequests(index: number, change: LinkChange): Request[] {
   const { up, bridgePort, ...attributes } = change
+  const parts: LinkChange[] = []
+  if (up === false) parts.push({ up })
+  if (Object.values(attributes).some((value) => value !== undefined)) parts.push(attributes)
+  if (bridgePort !== undefined) {
+    if (attributes.master === undefined && parts.at(-1) === attributes)
+      parts.splice(-1, 1, { ...attributes, bridgePort })
+    else parts.push({ bridgePort })
+  }
+  if (up === true) {
+    const last = parts.pop() ?? {}
+    if (last.master === undefined && last.addrGenMode === undefined) parts.push({ ...last, up })
+    else parts.push(last, { up })
+  }
   const asked = `change link ${change.name ?? index}`
-  const set = (body: Buffer): Request => ({ type: RTM_NEWLINK, flags: 0, body, asked })
-  const requests: Request[] = []
-  if (up === false) requests.push(set(encodeFlags(index, 0)))
-  if (Object.values(attributes).some((value) => value !== undefined))
-    requests.push(set(encodeChange(index, attributes)))
-  if (bridgePort !== undefined) requests.push(set(encodePort(index, bridgePort)))
-  if (up === true) requests.push(set(encodeFlags(index, IFF_UP)))
-  return requests
+  return parts.map((part) => ({ type: RTM_NEWLINK, flags: 0, body: encodeChange(index, part), asked }))
 }
 
 /**
@@ -232,26 +248,34 @@ export function moveLink(netlink: Netlink, index: number, netns: string, name?: 
 
 /** `ip link del dev NAME`. Throws NetlinkError: ENODEV when it is not there. */
 export function deleteLink(netlink: Netlink, index: number): void {
+  netlink.request(deleteLinkRequest(index))
+}
+
+export function deleteLinkRequest(index: number): Request {
   const writer = new MessageWriter()
   writer.struct(IFINFOMSG_BYTES).writeInt32LE(index, 4)
-  netlink.request({ type: RTM_DELLINK, flags: 0, body: writer.finish(), asked: `delete link ${index}` })
+  return { type: RTM_DELLINK, flags: 0, body: writer.finish(), asked: `delete link ${index}` }
 }
 
 /** `ip link del group N`: all of a group at once, which waits for the kernel once instead of once a link. */
 export function deleteLinkGroup(netlink: Netlink, group: number): void {
+  netlink.request(deleteLinkGroupRequest(group))
+}
+
+export function deleteLinkGroupRequest(group: number): Request {
   const writer = new MessageWriter()
   writer.struct(IFINFOMSG_BYTES)
   writer.u32(IFLA_GROUP, group)
-  netlink.request({ type: RTM_DELLINK, flags: 0, body: writer.finish(), asked: `delete link group ${group}` })
+  return { type: RTM_DELLINK, flags: 0, body: writer.finish(), asked: `delete link group ${group}` }
 }
 
 const ENODEV = 19
 
-/** The creation message. `peerNetns` is an open descriptor of the namespace of a veth's other end. */
+/** rtnl_newlink_create: up comes before the master. */
 export function encodeLink(spec: LinkSpec, peerNetns?: number): Buffer {
   const writer = new MessageWriter()
-  writer.struct(IFINFOMSG_BYTES)
-  writeCommon(writer, { ...spec, alias: undefined, master: undefined, addrGenMode: undefined, data: undefined })
+  writeFlags(writer.struct(IFINFOMSG_BYTES), spec.up)
+  writeCommon(writer, { ...spec, alias: undefined, addrGenMode: undefined, bridgePort: undefined, data: undefined })
   writer.u32(IFLA_LINK, spec.parent)
   writer.nest(IFLA_LINKINFO, (info) => {
     info.string(IFLA_INFO_KIND, spec.data.kind).nest(IFLA_INFO_DATA, (data) => {
@@ -259,7 +283,7 @@ export function encodeLink(spec: LinkSpec, peerNetns?: number): Buffer {
       const { peer } = spec
       if (peer === undefined) return
       data.nest(VETH_INFO_PEER, (other) => {
-        other.struct(IFINFOMSG_BYTES)
+        writeFlags(other.struct(IFINFOMSG_BYTES), peer.up)
         writeCommon(other, { name: peer.name, mtu: peer.mtu, mac: peer.mac, group: peer.group })
         other.u32(IFLA_NET_NS_FD, peerNetns)
       })
@@ -270,27 +294,17 @@ export function encodeLink(spec: LinkSpec, peerNetns?: number): Buffer {
 
 export function encodeChange(index: number, change: LinkChange): Buffer {
   const writer = new MessageWriter()
-  writer.struct(IFINFOMSG_BYTES).writeInt32LE(index, 4)
+  const head = writer.struct(IFINFOMSG_BYTES)
+  head.writeInt32LE(index, 4)
+  writeFlags(head, change.up)
   writeCommon(writer, change)
   return writer.finish()
 }
 
-function encodeFlags(index: number, flags: number): Buffer {
-  const writer = new MessageWriter()
-  const head = writer.struct(IFINFOMSG_BYTES)
-  head.writeInt32LE(index, 4)
-  head.writeUInt32LE(flags, 8)
+function writeFlags(head: Buffer, up: boolean | undefined): void {
+  if (up === undefined) return
+  head.writeUInt32LE(up ? IFF_UP : 0, 8)
   head.writeUInt32LE(IFF_UP, 12)
-  return writer.finish()
-}
-
-function encodePort(index: number, port: BridgePort): Buffer {
-  const writer = new MessageWriter()
-  writer.struct(IFINFOMSG_BYTES).writeInt32LE(index, 4)
-  writer.nest(IFLA_LINKINFO, (info) =>
-    info.string(IFLA_INFO_SLAVE_KIND, 'bridge').nest(IFLA_INFO_SLAVE_DATA, (data) => writeBridgePort(data, port)),
-  )
-  return writer.finish()
 }
 
 function writeCommon(writer: MessageWriter, change: LinkChange): void {
@@ -303,17 +317,19 @@ function writeCommon(writer: MessageWriter, change: LinkChange): void {
     .bytes(IFLA_IFALIAS, change.alias === undefined ? undefined : Buffer.from(change.alias))
     .u32(IFLA_GROUP, change.group)
     .u32(IFLA_TXQLEN, change.txQueueLength)
-  const { addrGenMode, data } = change
+  const { addrGenMode, data, bridgePort } = change
   if (addrGenMode !== undefined) {
     writer.nest(IFLA_AF_SPEC, (spec) =>
       spec.nest(AF_INET6, (inet6) => inet6.u8(IFLA_INET6_ADDR_GEN_MODE, ADDR_GEN_MODES.indexOf(addrGenMode))),
     )
   }
-  if (data !== undefined) {
-    writer.nest(IFLA_LINKINFO, (info) =>
-      info.string(IFLA_INFO_KIND, data.kind).nest(IFLA_INFO_DATA, (nest) => writeLinkData(nest, data)),
-    )
-  }
+  if (data === undefined && bridgePort === undefined) return
+  writer.nest(IFLA_LINKINFO, (info) => {
+    if (data !== undefined)
+      info.string(IFLA_INFO_KIND, data.kind).nest(IFLA_INFO_DATA, (nest) => writeLinkData(nest, data))
+    if (bridgePort === undefined) return
+    info.string(IFLA_INFO_SLAVE_KIND, 'bridge').nest(IFLA_INFO_SLAVE_DATA, (nest) => writeBridgePort(nest, bridgePort))
+  })
 }
 
 /** Reads an RTM_NEWLINK or RTM_DELLINK message of family AF_UNSPEC. Throws NetlinkError EBADMSG. */

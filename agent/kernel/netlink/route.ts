@@ -4,6 +4,7 @@ import { Attributes, MessageWriter } from './attributes.ts'
 import { AF_INET, AF_INET6, anyAddress, familyOf, ipBytes, ipText, parsePrefix } from './inet.ts'
 import type { Family } from './inet.ts'
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './message.ts'
+import type { Request } from './message.ts'
 import { malformed, NetlinkError } from './netlink-error.ts'
 import type { Netlink } from './netlink.ts'
 
@@ -144,20 +145,32 @@ export function listRoutes(netlink: Netlink, filter: RouteFilter = {}): Route[] 
 
 /** `ip route add DESTINATION ...`. Throws NetlinkError: EEXIST, ENETUNREACH for a gateway that is not on a link. */
 export function addRoute(netlink: Netlink, spec: RouteSpec): void {
+  netlink.request(addRouteRequest(spec))
+}
+
+export function addRouteRequest(spec: RouteSpec): Request {
   const flags = NLM_F_CREATE | NLM_F_EXCL
-  netlink.request({ type: RTM_NEWROUTE, flags, body: encodeRoute(spec), asked: `add route ${spec.destination}` })
+  return { type: RTM_NEWROUTE, flags, body: encodeRoute(spec), asked: `add route ${spec.destination}` }
 }
 
 /** `ip route replace DESTINATION ...`: replaces the one of the same table, destination and metric. */
 export function replaceRoute(netlink: Netlink, spec: RouteSpec): void {
+  netlink.request(replaceRouteRequest(spec))
+}
+
+export function replaceRouteRequest(spec: RouteSpec): Request {
   const flags = NLM_F_CREATE | NLM_F_REPLACE
-  netlink.request({ type: RTM_NEWROUTE, flags, body: encodeRoute(spec), asked: `set route ${spec.destination}` })
+  return { type: RTM_NEWROUTE, flags, body: encodeRoute(spec), asked: `set route ${spec.destination}` }
 }
 
 /** `ip route del DESTINATION ...`: what is given must match. Throws NetlinkError: ESRCH when it is not there. */
 export function deleteRoute(netlink: Netlink, spec: RouteSpec): void {
+  netlink.request(deleteRouteRequest(spec))
+}
+
+export function deleteRouteRequest(spec: RouteSpec): Request {
   const body = encodeRoute({ ...spec, scope: spec.scope ?? RT_SCOPE_NOWHERE }, 0)
-  netlink.request({ type: RTM_DELROUTE, flags: 0, body, asked: `delete route ${spec.destination}` })
+  return { type: RTM_DELROUTE, flags: 0, body, asked: `delete route ${spec.destination}` }
 }
 
 export function encodeRoute(spec: RouteSpec, protocol = RTPROT_STATIC): Buffer {

@@ -2,6 +2,7 @@
 import { Attributes, MessageWriter } from './attributes.ts'
 import { AF_BRIDGE, AF_INET, familyOf, ipBytes, ipText } from './inet.ts'
 import { NLM_F_CREATE } from './message.ts'
+import type { Request } from './message.ts'
 import { malformed } from './netlink-error.ts'
 import type { Netlink } from './netlink.ts'
 
@@ -45,14 +46,21 @@ export function listVnis(netlink: Netlink, filter: { link?: number } = {}): Devi
 
 /** `bridge vni add dev L vni A-B` */
 export function addVnis(netlink: Netlink, link: number, vnis: readonly VniRange[]): void {
+  netlink.request(addVnisRequest(link, vnis))
+}
+
+export function addVnisRequest(link: number, vnis: readonly VniRange[]): Request {
   const body = encodeVnis(link, vnis)
-  netlink.request({ type: RTM_NEWTUNNEL, flags: NLM_F_CREATE, body, asked: `add VNIs to link ${link}` })
+  return { type: RTM_NEWTUNNEL, flags: NLM_F_CREATE, body, asked: `add VNIs to link ${link}` }
 }
 
 /** `bridge vni del dev L vni A-B`. Throws NetlinkError: ENOENT when one is not there. */
 export function deleteVnis(netlink: Netlink, link: number, vnis: readonly VniRange[]): void {
-  const body = encodeVnis(link, vnis)
-  netlink.request({ type: RTM_DELTUNNEL, flags: 0, body, asked: `delete VNIs of link ${link}` })
+  netlink.request(deleteVnisRequest(link, vnis))
+}
+
+export function deleteVnisRequest(link: number, vnis: readonly VniRange[]): Request {
+  return { type: RTM_DELTUNNEL, flags: 0, body: encodeVnis(link, vnis), asked: `delete VNIs of link ${link}` }
 }
 
 export function encodeVnis(link: number, vnis: readonly VniRange[]): Buffer {
