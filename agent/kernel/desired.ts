@@ -9,7 +9,8 @@ import { overlayMTU, underlayMTU } from './mtu.ts'
 import { PASSTHROUGH_ENDS, vethNames, VTEP_LINK, type Ends } from './names.ts'
 import type { AddressObject, KernelObject, LinkObject, MachineFacts, RouteObject } from './objects.ts'
 import { ipBytes, ipText } from './netlink/inet.ts'
-import { perVni } from './shape/per-vni.ts'
+import { layOut, type Layout } from './shape/layout.ts'
+import type { OverlayNeeds } from './shape/overlay.ts'
 import { routerSysctls } from './sysctls.ts'
 
 const MAIN_TABLE = 254
@@ -20,12 +21,19 @@ const LAST_RESORT_METRIC = 4278198272
 export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObject[] {
   const { router, vrfs, segments, passthrough } = plan
   if (router === undefined) return []
+  const needs = new Map<VrfPlan | SegmentPlan, OverlayNeeds>()
+  for (const each of [...vrfs, ...segments]) {
+    const own = 'vni' in each ? segmentNeeds(each, router, facts) : vrfNeeds(each, router, facts)
+    if (own !== undefined) needs.set(each, own)
+  }
+  const layout = layOut(facts.datapath, router, [...needs.values()])
   return merged([
     ...routerSysctls(router.for),
     ...localRules(router.for),
     ...underlay(router, facts),
-    ...vrfs.flatMap((vrf) => vrfObjects(vrf, router, facts)),
-    ...segments.flatMap((segment) => segmentObjects(segment, router, facts)),
+    ...layout.shared,
+    ...vrfs.flatMap((vrf) => vrfObjects(vrf, needs.get(vrf), layout, vrfMTU(vrf, router, facts))),
+    ...segments.flatMap((segment) => segmentObjects(segment, needs.get(segment), layout)),
     ...(passthrough === undefined ? [] : session(passthrough, PASSTHROUGH_ENDS, underlayMTU(router, facts))),
   ])
 }
@@ -64,10 +72,29 @@ function underlay(router: RouterPlan, facts: MachineFacts): KernelObject[] {
   ]
 }
 
-function vrfObjects(vrf: VrfPlan, router: RouterPlan, facts: MachineFacts): KernelObject[] {
-  const { l3vni, hostSession, name, table } = vrf
+function vrfNeeds(vrf: VrfPlan, router: RouterPlan, facts: MachineFacts): OverlayNeeds | undefined {
+  const { l3vni } = vrf
   const [local] = router.vteps
-  const mtu = l3vni?.mtu ?? overlayMTU(router, facts)
+  if (l3vni === undefined || local === undefined) return undefined
+  return {
+    for: vrf.for,
+    vni: l3vni.vni,
+    l3: true,
+    local,
+    mtu: vrfMTU(vrf, router, facts),
+    vrf: vrf.name,
+    // The router's MAC in type-5 routes is the one zebra finds on what the L3VNI is routed by (RFC 9135 section 3.1).
+    mac: router.routerMAC,
+    suppressARP: true,
+  }
+}
+
+function vrfMTU({ l3vni }: VrfPlan, router: RouterPlan, facts: MachineFacts): number {
+  return l3vni?.mtu ?? overlayMTU(router, facts)
+}
+
+function vrfObjects(vrf: VrfPlan, needs: OverlayNeeds | undefined, layout: Layout, mtu: number): KernelObject[] {
+  const { l3vni, hostSession, name, table } = vrf
   // VRFs are closed: what is not found here must not be looked up in the underlay's table (vrf.rst, "unreachable").
   const closing = ['0.0.0.0/0', '::/0'].map((destination): RouteObject => ({
     type: 'route',
@@ -81,18 +108,7 @@ function vrfObjects(vrf: VrfPlan, router: RouterPlan, facts: MachineFacts): Kern
   return [
     { type: 'link', namespace: 'router', kind: 'vrf', name, table, up: true, for: vrf.for },
     ...closing,
-    ...(l3vni === undefined || local === undefined
-      ? []
-      : perVni({
-          for: vrf.for,
-          vni: l3vni.vni,
-          local,
-          mtu,
-          vrf: name,
-          // The router's MAC in type-5 routes is the one zebra finds on the L3VNI's bridge (RFC 9135 section 3.1).
-          mac: router.routerMAC,
-          suppressARP: true,
-        })),
+    ...(needs === undefined ? [] : layout.overlay(needs).objects),
     ...(hostSession === undefined || l3vni === undefined ? [] : session(hostSession, vethNames(l3vni.vni), mtu, name)),
   ]
 }
@@ -106,23 +122,29 @@ function session(plan: HostSessionPlan, ends: Ends, mtu: number, master?: string
   ]
 }
 
-function segmentObjects(segment: SegmentPlan, router: RouterPlan, facts: MachineFacts): KernelObject[] {
-  const { vni, vrf, gateways, gatewayMAC, hostMaster, suppressARP } = segment
+function segmentNeeds(segment: SegmentPlan, router: RouterPlan, facts: MachineFacts): OverlayNeeds | undefined {
+  const { vni, vrf, gateways, gatewayMAC, suppressARP } = segment
   const [local] = router.vteps
-  if (local === undefined) return []
-  const mtu = segment.mtu ?? overlayMTU(router, facts)
-  const overlay = perVni({
+  if (local === undefined) return undefined
+  return {
     for: segment.for,
     vni,
+    l3: false,
     local,
-    mtu,
+    mtu: segment.mtu ?? overlayMTU(router, facts),
     ...(vrf === undefined ? {} : { vrf }),
     ...(gateways.length === 0 ? {} : { mac: gatewayMAC }),
     suppressARP,
-  })
-  const bridge = overlay.find((link) => link.kind === 'bridge')?.name ?? ''
-  const port = {
-    master: bridge,
+  }
+}
+
+function segmentObjects(segment: SegmentPlan, needs: OverlayNeeds | undefined, layout: Layout): KernelObject[] {
+  if (needs === undefined) return []
+  const { vni, gateways, gatewayMAC, hostMaster } = segment
+  const { mtu } = needs
+  const { objects, routed, port } = layout.overlay(needs)
+  const plug = {
+    ...port,
     addrGenMode: 'none',
     bridgePort: { learning: true, neighSuppress: false, vlanTunnel: false },
   } as const
@@ -131,9 +153,9 @@ function segmentObjects(segment: SegmentPlan, router: RouterPlan, facts: Machine
   const plugged = hostMaster?.type === 'LinuxBridge' ? { master: hostMaster.name, ...silent } : {}
   const linkLocal = gateways.some(isIPv6) ? [`${linkLocalOf(gatewayMAC)}/64`] : []
   return [
-    ...overlay,
-    ...[...gateways, ...linkLocal].map((gateway) => address('router', bridge, gateway, segment)),
-    ...veth(segment, vethNames(vni), mtu, port, plugged),
+    ...objects,
+    ...[...gateways, ...linkLocal].map((gateway) => address('router', routed, gateway, segment)),
+    ...veth(segment, vethNames(vni), mtu, plug, plugged),
     ...(hostMaster?.type === 'LinuxBridge' && hostMaster.autoCreate
       ? [
           {
@@ -151,7 +173,8 @@ function segmentObjects(segment: SegmentPlan, router: RouterPlan, facts: Machine
   ]
 }
 
-type Extra = Pick<LinkObject, 'master' | 'addrGenMode'> & Pick<Extract<LinkObject, { kind: 'veth' }>, 'bridgePort'>
+type Extra = Pick<LinkObject, 'master' | 'addrGenMode'> &
+  Pick<Extract<LinkObject, { kind: 'veth' }>, 'bridgePort' | 'vlan'>
 
 function veth(plan: Pick<VrfPlan, 'for'>, ends: Ends, mtu: number, atRouter: Extra, atHost: Extra): LinkObject[] {
   const common = { type: 'link', kind: 'veth', mtu, up: true, for: plan.for } as const

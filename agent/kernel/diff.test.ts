@@ -3,9 +3,19 @@ import * as fc from 'fast-check'
 import type { NodePlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
 import { desired } from './desired.ts'
 import { diff } from './diff.ts'
+import { knownPlaces } from './shape/place.ts'
 import { plan, router, passthrough, vrf, web, whole } from './golden/sample.ts'
 import { SimulatedKernel } from './golden/simulated.ts'
-import { isSetting, keyOf, linkKey, linksOf, type KernelObject, type LinkObject } from './objects.ts'
+import {
+  isSetting,
+  keyOf,
+  linkKey,
+  linksOf,
+  type DatapathShape,
+  type KernelObject,
+  type LinkObject,
+  type MachineFacts,
+} from './objects.ts'
 
 const FACTS = {
   nics: {
@@ -14,6 +24,14 @@ const FACTS = {
   },
   datapath: { shape: 'per-vni' },
 } as const
+
+/** As the kernel side does it: what is there stays where it is. */
+function facts(shape: DatapathShape, there: readonly KernelObject[] = []): MachineFacts {
+  if (shape === 'per-vni') return FACTS
+  return { ...FACTS, datapath: { shape, places: knownPlaces(there) } }
+}
+
+const shapes = fc.constantFrom<DatapathShape>('single', 'per-vni')
 
 const vrfs: fc.Arbitrary<readonly VrfPlan[]> = fc
   .uniqueArray(
@@ -104,18 +122,20 @@ function shown(objects: readonly KernelObject[]): string[] {
 
 test('what is there already takes no operation', (t) => {
   fc.assert(
-    fc.property(plans, (one) => {
-      const want = desired(one, FACTS)
+    fc.property(plans, shapes, (one, shape) => {
+      const first = desired(one, facts(shape))
+      const want = desired(one, facts(shape, first))
+      t.deepEqual(want, first)
       t.deepEqual(diff(want, new SimulatedKernel(want).observed), [])
     }),
   )
 })
 
-test('doing the difference leads from any plan to any other, in one go', (t) => {
+test('doing the difference leads from any plan to any other, and from shape to shape, in one go', (t) => {
   fc.assert(
-    fc.property(plans, plans, (from, to) => {
-      const kernel = new SimulatedKernel(desired(from, FACTS))
-      const want = desired(to, FACTS)
+    fc.property(plans, plans, shapes, shapes, (from, to, before, after) => {
+      const kernel = new SimulatedKernel(desired(from, facts(before)))
+      const want = desired(to, facts(after, kernel.objects))
       for (const operation of diff(want, kernel.observed)) kernel.do(operation)
       t.deepEqual(diff(want, kernel.observed), [])
       t.deepEqual(shown(kernel.objects), shown(want))
@@ -126,10 +146,10 @@ test('doing the difference leads from any plan to any other, in one go', (t) => 
 
 test('objects that others have deleted come back, wherever that leaves the rest', (t) => {
   fc.assert(
-    fc.property(plans, fc.nat(), (one, seed) => {
+    fc.property(plans, fc.nat(), shapes, (one, seed, shape) => {
       const kept = (key: string): boolean =>
         [...key].reduce((hash, char) => (hash * 31 + char.charCodeAt(0)) >>> 0, seed) % 5 > 1
-      const want = desired(one, FACTS)
+      const want = desired(one, facts(shape))
       const kernel = new SimulatedKernel(consistent(want.filter((object) => kept(keyOf(object)))))
       for (const operation of diff(want, kernel.observed)) kernel.do(operation)
       t.deepEqual(diff(want, kernel.observed), [])
@@ -144,6 +164,7 @@ function consistent(objects: readonly KernelObject[]): KernelObject[] {
     .flatMap((object): KernelObject[] => {
       if (object.type !== 'link')
         return linksOf(object).every((name) => keys.has(linkKey(object.namespace, name))) ? [object] : []
+      if (object.kind === 'vlan' && !keys.has(linkKey(object.namespace, object.parent))) return []
       if (object.kind === 'veth' && !keys.has(linkKey(object.peer.namespace, object.peer.name))) return []
       const { master, ...free } = object
       return master === undefined || keys.has(linkKey(object.namespace, master)) ? [object] : [free]

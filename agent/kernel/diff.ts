@@ -8,6 +8,7 @@
  */
 import { changedFields, satisfied } from './change.ts'
 import type { KernelObject, LinkObject, Stage } from './objects.ts'
+import { shardOf } from './names.ts'
 import { isEarly, isSetting, linkKey, linksOf } from './objects.ts'
 import type { Observed } from './observed.ts'
 import type { Operation, Refusal } from './operation.ts'
@@ -26,9 +27,13 @@ export function diff(want: readonly KernelObject[], have: Observed): readonly Op
     else for (const operation of otherOperations(object, surviving)) add(rankOf(operation), operation)
   }
   for (const object of surviving.unwanted()) {
-    if (object.type === 'link') add(RANK.deleteLink[object.kind], removal(object, 'remove'))
-    else if (object.type === 'vlan') add(RANK.deleteVlan, removal(object, 'remove'))
-    else if (object.type === 'route')
+    if (object.type === 'link') {
+      const [rank, stage] = leaving(object, surviving)
+      add(rank, removal(object, stage))
+    } else if (object.type === 'vlan') {
+      if (surviving.vlans.isInTheWay(object)) add(RANK.freeVlan, removal(object, 'raise'))
+      else add(RANK.deleteVlan, removal(object, 'remove'))
+    } else if (object.type === 'route')
       add(RANK.deleteRoute, removal(object, surviving.leavesWithVrf(object) ? 'remove' : 'raise'))
     else if (object.type === 'address') add(RANK.deleteAddress, removal(object, surviving.stageOfFreeing(object)))
   }
@@ -41,6 +46,15 @@ export function diff(want: readonly KernelObject[], have: Observed): readonly Op
   )
 }
 
+/** When a link that is wanted no more goes: after FRR has let go of it, unless one that is wanted cannot be with it. */
+function leaving(link: LinkObject, surviving: Surviving): [rank: number, stage: Stage] {
+  if (link.kind === 'vlan' && surviving.vlans.isInTheWay(link)) return [RANK.free, 'create']
+  if (link.kind === 'vxlan' && surviving.vlans.isOfOtherShape(link)) {
+    return link.vni === undefined ? [RANK.freeVxlan.single, 'create'] : [RANK.freeVxlan.perVni, 'raise']
+  }
+  return [RANK.deleteLink[link.kind], 'remove']
+}
+
 /** Smaller comes first within a stage. */
 const RANK = {
   free: 0,
@@ -51,6 +65,8 @@ const RANK = {
   close: 4,
   /** Making and changing; a link's master precedes it. */
   link: { loopback: 10, dummy: 11, vrf: 12, bridge: 13, vxlan: 14, vlan: 15, nic: 16, veth: 25 },
+  /** When the shape changes: before VXLAN devices of the one, or VLANs of the other, are made. */
+  freeVxlan: { single: 13.5, perVni: 16.5 },
   freeVlan: 17,
   vlan: 18,
   raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, vlan: 24, veth: 26, nic: 26 },
@@ -84,7 +100,7 @@ function linkOperations(link: LinkObject, surviving: Surviving): Operation[] {
   const have = surviving.link(link)
   const after = dependencies(link)
   const refused = have === undefined ? surviving.refusal(link) : undefined
-  const late: Stage = isEarly(link) ? 'create' : 'raise'
+  const late: Stage = isChangedEarly(link) ? 'create' : 'raise'
   if (refused !== undefined) return [toDo('create', link, makingStage(link), after, { refused })]
 
   // What is wrong with the master keeps the link from being plugged in, not from being there.
@@ -97,10 +113,10 @@ function linkOperations(link: LinkObject, surviving: Surviving): Operation[] {
   } else {
     // Down before FRR hears of its new VRF, or zebra installs routes over it that the kernel drops as the link moves,
     // with their next hops, and believes them to be there.
-    const lowered = link.kind === 'bridge' && have.up && surviving.isCycled(have)
+    const lowered = (link.kind === 'bridge' || link.kind === 'vlan') && have.up && surviving.isCycled(have)
     if (lowered) operations.push(toDo('lower', have, 'create', []))
     if (changedFields(now, have).length > 0) operations.push(toDo('change', now, late, after, { was: have }))
-    if (now.up && (!have.up || lowered)) operations.push(toDo('raise', now, late, after, { was: have }))
+    if (now.up && (!have.up || lowered)) operations.push(toDo('raise', now, stageOfRaising(link), after, { was: have }))
   }
   if (noMaster !== undefined) operations.push(toDo('change', link, 'raise', after, { was: now, refused: noMaster }))
   return operations
@@ -134,6 +150,15 @@ function toDo(
   return { do: what, stage, object, for: object.for, text: describe(what, object), after, ...more }
 }
 
+/** A shard's bridge too: no SVI can be made whose MTU is above the bridge's. */
+function isChangedEarly(link: LinkObject): boolean {
+  return isEarly(link) || (link.kind === 'bridge' && shardOf(link.name) !== undefined)
+}
+
+function stageOfRaising(link: LinkObject): Stage {
+  return isEarly(link) ? 'create' : 'raise'
+}
+
 function raisedLater(link: LinkObject): boolean {
   return !isEarly(link) && link.kind !== 'veth'
 }
@@ -146,6 +171,7 @@ function makingStage(link: LinkObject): Stage {
 function dependencies(link: LinkObject): string[] {
   const keys: string[] = []
   if (link.master !== undefined) keys.push(linkKey(link.namespace, link.master))
+  if (link.kind === 'vlan') keys.push(linkKey(link.namespace, link.parent))
   if (link.kind === 'veth' && link.namespace === 'host') keys.push(linkKey(link.peer.namespace, link.peer.name))
   return keys
 }

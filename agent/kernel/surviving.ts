@@ -6,10 +6,11 @@
  * (drivers/net/vrf.c, cycle_netdev), which drops its routes and, whatever keep_addr_on_down says, link-local addresses.
  */
 import { mustBeRemade } from './change.ts'
-import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject, Stage } from './objects.ts'
+import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject, Stage, VlanObject } from './objects.ts'
 import { isEarly, isSetting, keyOf, linkKey, linksOf } from './objects.ts'
 import type { ForeignLink, Observed } from './observed.ts'
 import type { Refusal } from './operation.ts'
+import { partsLeft, WantedVlans } from './wanted-vlans.ts'
 
 type Other = Exclude<KernelObject, LinkObject>
 
@@ -24,12 +25,14 @@ export class Surviving {
   readonly #cycled = new Set<string>()
   /** Links that are deleted before anything else and then made again; of a veth the end to delete. */
   readonly remade: readonly LinkObject[]
+  readonly vlans: WantedVlans
 
   constructor(want: readonly KernelObject[], have: Observed) {
     for (const object of want) this.#want.set(keyOf(object), object)
     for (const object of have.objects) this.#have.set(keyOf(object), object)
     for (const link of have.foreign) this.#foreign.set(linkKey(link.namespace, link.name), link)
     this.#moving = new Set(have.moving)
+    this.vlans = new WantedVlans(want)
     this.remade = this.#findRemade()
     this.#findCycled()
   }
@@ -48,7 +51,10 @@ export class Surviving {
       this.#gone.add(keyOf(have))
       if (have.kind === 'veth') this.#gone.add(peerKey(have))
     }
-    return remade
+    for (const have of this.#links(this.#have.values())) {
+      if (have.kind === 'vlan' && this.#gone.has(linkKey(have.namespace, have.parent))) this.#gone.add(keyOf(have))
+    }
+    return remade.filter((have) => have.kind !== 'vlan' || !this.#gone.has(linkKey(have.namespace, have.parent)))
   }
 
   #findCycled(): void {
@@ -83,7 +89,13 @@ export class Surviving {
 
   other(want: Other): Other | undefined {
     const have = this.#have.get(keyOf(want))
+    if (have?.type === 'vlan') return this.#partsLeft(have, this.#gone)
     return have === undefined || have.type === 'link' || this.#isDragged(have) ? undefined : have
+  }
+
+  #partsLeft(vlan: VlanObject, gone: ReadonlySet<string>): VlanObject | undefined {
+    const [bridge = '', vxlan = ''] = linksOf(vlan).map((name) => linkKey(vlan.namespace, name))
+    return partsLeft(vlan, { bridge: gone.has(bridge), vxlan: gone.has(vxlan) })
   }
 
   #isDragged(object: Other): boolean {
@@ -99,12 +111,18 @@ export class Surviving {
         .filter((link) => link.kind !== 'loopback' && !this.#want.has(keyOf(link)))
         .flatMap((link) => (link.kind === 'veth' ? [keyOf(link), peerKey(link)] : [keyOf(link)])),
     )
+    const leavingOrGone = new Set([...leaving, ...this.#gone])
     const left = [...this.#have.values()].filter((object) => {
       if (isSetting(object) || this.#want.has(keyOf(object))) return false
+      if (object.type === 'vlan') {
+        return this.vlans.isInTheWay(object) || this.#partsLeft(object, leavingOrGone) !== undefined
+      }
       if (object.type !== 'link') {
         return !this.#isDragged(object) && !linksOf(object).some((link) => leaving.has(linkKey(object.namespace, link)))
       }
       if (object.kind === 'loopback' || this.#gone.has(keyOf(object))) return false
+      // An SVI goes with its bridge.
+      if (object.kind === 'vlan' && leaving.has(linkKey(object.namespace, object.parent))) return false
       return !(object.kind === 'veth' && object.namespace === 'host' && this.#have.has(peerKey(object)))
     })
     return [...left, ...this.#unfinished()]

@@ -3,8 +3,9 @@
  * its addresses, routes and peer along, frees its ports; entering or leaving a VRF drops routes and link-local
  * addresses). It refuses what the kernel would refuse. Tests only.
  */
-import type { KernelObject, LinkObject } from '../objects.ts'
+import type { KernelObject, LinkObject, VlanObject } from '../objects.ts'
 import { isSetting, keyOf, linkKey, linksOf } from '../objects.ts'
+import { partsLeft } from '../wanted-vlans.ts'
 import type { Observed } from '../observed.ts'
 import type { Operation } from '../operation.ts'
 
@@ -33,11 +34,38 @@ export class SimulatedKernel {
     if (operation.refused !== undefined) throw new Error(`${operation.text}: ${operation.refused.message}`)
     if (isSetting(object)) return this.#put(object)
     if (object.type === 'link') return this.#doLink(operation, object)
+    if (object.type === 'vlan') return this.#doVlan(operation, object)
     if (operation.do === 'delete') return void this.#delete(key)
     for (const link of linksOf(object)) this.#linkOf(operation, linkKey(object.namespace, link))
     if (operation.do === 'create' && this.#objects.has(key)) throw new Error(`${operation.text}: it is there`)
     if (object.type === 'address') this.#refuseSameAddress(operation)
     this.#put(object)
+  }
+
+  #doVlan(operation: Operation, vlan: VlanObject): void {
+    if (operation.do === 'delete') return void this.#objects.delete(keyOf(vlan))
+    for (const link of linksOf(vlan)) this.#linkOf(operation, linkKey('router', link))
+    const there = this.#objects.get(keyOf(vlan))
+    if ((operation.do === 'create') !== (there === undefined)) throw new Error(`${operation.text}: is it there?`)
+    for (const other of this.objects) {
+      if (other.type === 'vlan' && keyOf(other) !== keyOf(vlan)) {
+        const same = other.bridge === vlan.bridge && (other.vid === vlan.vid || other.vni === vlan.vni)
+        if (same && other.tunnel) throw new Error(`${operation.text}: ${keyOf(other)} has its tunnel`)
+        if (other.filter && other.vni === vlan.vni) throw new Error(`${operation.text}: VNI in use`)
+      } else if (other.type === 'link' && other.kind === 'vxlan' && other.vni === vlan.vni)
+        throw new Error(`${operation.text}: zebra sees the VNI on ${other.name} too`)
+    }
+    this.#put(vlan)
+  }
+
+  /** `Address already in use` */
+  #refuseOtherShape(operation: Operation, link: LinkObject): void {
+    if (link.kind !== 'vxlan') return
+    for (const other of this.objects) {
+      if (other.type !== 'link' || other.kind !== 'vxlan' || (other.vni === undefined) === (link.vni === undefined))
+        continue
+      if (other.up) throw new Error(`${operation.text}: ${other.name} receives otherwise on its port`)
+    }
   }
 
   #doLink(operation: Operation, link: LinkObject): void {
@@ -49,6 +77,7 @@ export class SimulatedKernel {
         if (have !== undefined && !hostEnd) throw new Error(`${operation.text}: its name is taken`)
         if (hostEnd) this.#linkOf(operation, key)
         this.#master(operation, link)
+        this.#refuseSvi(operation, link)
         const later = !['dummy', 'veth', 'nic'].includes(link.kind) && link.namespace === 'router'
         this.#put(later ? { ...link, up: false } : link)
         if (link.kind === 'veth' && !hostEnd) {
@@ -58,6 +87,7 @@ export class SimulatedKernel {
         break
       }
       case 'raise':
+        this.#refuseOtherShape(operation, link)
         this.#put({ ...this.#linkOf(operation, key), up: true })
         break
       case 'lower':
@@ -67,7 +97,10 @@ export class SimulatedKernel {
       case 'change': {
         const was = this.#linkOf(operation, key)
         this.#master(operation, link)
-        if (was.master !== link.master && [was.master, link.master].some((name) => this.#isVrf(name))) this.#cycle(link)
+        this.#refuseSvi(operation, link)
+        this.#clamp(link)
+        const enters = was.master !== link.master
+        if (enters && [was.master, link.master].some((name) => this.#isVrf(name))) this.#cycle(link)
         this.#put({ ...link, up: was.up })
         break
       }
@@ -80,7 +113,14 @@ export class SimulatedKernel {
     this.#delete(keyOf(link))
     if (link.kind === 'veth') this.#objects.delete(linkKey(link.peer.namespace, link.peer.name))
     for (const object of this.objects) {
-      if (object.type !== 'link') {
+      if (object.type === 'link' && object.kind === 'vlan' && object.parent === link.name) {
+        this.#deleteLink(operation, object)
+      } else if (object.type === 'vlan') {
+        const gone = { bridge: object.bridge === link.name, vxlan: object.vxlan === link.name }
+        const left = partsLeft(object, gone)
+        if (left === undefined) this.#objects.delete(keyOf(object))
+        else this.#put(left)
+      } else if (object.type !== 'link') {
         const on = linksOf(object).map((name) => linkKey(object.namespace, name))
         if (on.some((name) => !this.#objects.has(name))) this.#objects.delete(keyOf(object))
       } else if (object.master === link.name && object.namespace === link.namespace) {
@@ -90,6 +130,31 @@ export class SimulatedKernel {
       }
     }
     if (operation.was === undefined) throw new Error(`${operation.text}: says not what was there`)
+  }
+
+  #refuseSvi(operation: Operation, link: LinkObject): void {
+    if (link.kind !== 'vlan') return
+    const parent = this.#linkOf(operation, linkKey('router', link.parent))
+    if ((link.mtu ?? 0) > (parent.mtu ?? 0)) throw new Error(`${operation.text}: MTU ${link.mtu} above its bridge's`)
+    const same = this.objects.find(
+      (other) =>
+        other.type === 'link' &&
+        other.kind === 'vlan' &&
+        other.name !== link.name &&
+        other.parent === link.parent &&
+        other.vid === link.vid,
+    )
+    if (same !== undefined) throw new Error(`${operation.text}: ${keyOf(same)} has its VLAN`)
+  }
+
+  /** SVIs follow their bridge down. */
+  #clamp(bridge: LinkObject): void {
+    const { mtu } = bridge
+    if (bridge.kind !== 'bridge' || mtu === undefined) return
+    for (const object of this.objects) {
+      const above = object.type === 'link' && object.kind === 'vlan' && object.parent === bridge.name
+      if (above && (object.mtu ?? 0) > mtu) this.#put({ ...object, mtu })
+    }
   }
 
   /** Down and up again. */
