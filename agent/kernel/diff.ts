@@ -37,7 +37,7 @@ export function diff(want: readonly KernelObject[], have: Observed): readonly Op
       add(RANK.deleteRoute, removal(object, surviving.leavesWithVrf(object) ? 'remove' : 'raise'))
     else if (object.type === 'address') add(RANK.deleteAddress, removal(object, surviving.stageOfFreeing(object)))
   }
-  const stages: readonly Stage[] = ['create', 'raise', 'remove']
+  const stages: readonly Stage[] = ['create', 'raise', 'plug', 'remove']
   return stages.flatMap((stage) =>
     ranked
       .filter(({ operation }) => operation.stage === stage)
@@ -100,25 +100,27 @@ function linkOperations(link: LinkObject, surviving: Surviving): Operation[] {
   const have = surviving.link(link)
   const after = dependencies(link)
   const refused = have === undefined ? surviving.refusal(link) : undefined
-  const late: Stage = isChangedEarly(link) ? 'create' : 'raise'
-  if (refused !== undefined) return [toDo('create', link, makingStage(link), after, { refused })]
+  const making: Stage = link.kind !== 'veth' ? 'create' : surviving.isPortOfShard(link) ? 'plug' : 'raise'
+  const raising: Stage = isEarly(link) ? 'create' : making === 'plug' ? 'plug' : 'raise'
+  const changing: Stage = isChangedEarly(link) ? 'create' : raising
+  if (refused !== undefined) return [toDo('create', link, making, after, { refused })]
 
   // What is wrong with the master keeps the link from being plugged in, not from being there.
   const noMaster = surviving.masterRefusal(link)
   const now = noMaster === undefined ? link : without(link, have)
   const operations: Operation[] = []
   if (have === undefined) {
-    operations.push(toDo('create', now, makingStage(link), after))
+    operations.push(toDo('create', now, making, after))
     if (raisedLater(link)) operations.push(toDo('raise', now, 'raise', after))
   } else {
     // Down before FRR hears of its new VRF, or zebra installs routes over it that the kernel drops as the link moves,
     // with their next hops, and believes them to be there.
     const lowered = (link.kind === 'bridge' || link.kind === 'vlan') && have.up && surviving.isCycled(have)
     if (lowered) operations.push(toDo('lower', have, 'create', []))
-    if (changedFields(now, have).length > 0) operations.push(toDo('change', now, late, after, { was: have }))
-    if (now.up && (!have.up || lowered)) operations.push(toDo('raise', now, stageOfRaising(link), after, { was: have }))
+    if (changedFields(now, have).length > 0) operations.push(toDo('change', now, changing, after, { was: have }))
+    if (now.up && (!have.up || lowered)) operations.push(toDo('raise', now, raising, after, { was: have }))
   }
-  if (noMaster !== undefined) operations.push(toDo('change', link, 'raise', after, { was: now, refused: noMaster }))
+  if (noMaster !== undefined) operations.push(toDo('change', link, changing, after, { was: now, refused: noMaster }))
   return operations
 }
 
@@ -155,17 +157,8 @@ function isChangedEarly(link: LinkObject): boolean {
   return isEarly(link) || (link.kind === 'bridge' && shardOf(link.name) !== undefined)
 }
 
-function stageOfRaising(link: LinkObject): Stage {
-  return isEarly(link) ? 'create' : 'raise'
-}
-
 function raisedLater(link: LinkObject): boolean {
   return !isEarly(link) && link.kind !== 'veth'
-}
-
-/** Veths are made when everything they lead to is up. */
-function makingStage(link: LinkObject): Stage {
-  return link.kind === 'veth' ? 'raise' : 'create'
 }
 
 function dependencies(link: LinkObject): string[] {

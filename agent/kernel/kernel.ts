@@ -104,7 +104,7 @@ export class Kernel implements Disposable {
     const of = (stage: Operation['stage']): Operation[] => operations.filter((operation) => operation.stage === stage)
     return {
       create: of('create'),
-      raise: of('raise'),
+      raise: [...of('raise'), ...of('plug')],
       remove: of('remove'),
       failures: [],
       unsupported: unsupported(plan),

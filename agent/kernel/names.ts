@@ -15,6 +15,12 @@ export function shardOf(name: string): number | undefined {
   return number === undefined ? undefined : Number(number)
 }
 
+/** The VNI that an SVI or the router's end of a veth is named for. */
+export function vniOf(name: string): number | undefined {
+  const number = /^(?:svi|pe-)([1-9]\d{0,7})$/.exec(name)?.[1]
+  return number === undefined ? undefined : Number(number)
+}
+
 /** The two ends of a veth: `router` is its end in the router, `host` the one the host sees. */
 export interface Ends {
   readonly router: string

@@ -184,8 +184,13 @@ export interface Place {
 export type Stage =
   /** Before FRR: VRFs, bridges and VXLAN devices, down; the NICs. */
   | 'create'
-  /** After FRR knows the VNIs: links up, veths, addresses, routes. */
+  /** After FRR is told of the VNIs: VLANs, links up, veths that are routed or a bridge's only port, addresses, routes. */
   | 'raise'
+  /**
+   * After zebra knows the VNIs: ports of shards. For each VNI that comes up zebra reads all that the VNI's bridge
+   * forwards (zebra_evpn_read_mac_neigh), and each port has two entries there: a thousand of both take it 15 s, not 3.
+   */
+  | 'plug'
   /** After FRR has let go: deletions. */
   | 'remove'
 

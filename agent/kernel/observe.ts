@@ -4,9 +4,18 @@ import type { Address } from './netlink/address.ts'
 import type { Link } from './netlink/link.ts'
 import type { Route } from './netlink/route.ts'
 import { observedLocalRules } from './local-rule.ts'
-import { shardOf, VTEP_LINK } from './names.ts'
+import { shardBridge, shardOf, shardVxlan, vniOf, VTEP_LINK } from './names.ts'
+import { observedVlans, type Bearer } from './observed-vlans.ts'
 import type { NicRecord } from './nic/record.ts'
-import type { AddressObject, BridgePort, KernelObject, LinkObject, Namespace, RouteObject } from './objects.ts'
+import type {
+  AddressObject,
+  BridgePort,
+  KernelObject,
+  LinkObject,
+  Namespace,
+  RouteObject,
+  VlanObject,
+} from './objects.ts'
 import type { ForeignLink, Observed } from './observed.ts'
 import { GROUP_PLUGGED, NOBODY, ownerOf, PROTOCOL } from './owner.ts'
 import { routerSysctls } from './sysctls.ts'
@@ -29,6 +38,7 @@ export function observe(tables: Tables, records: ReadonlyMap<string, NicRecord>)
       }
     }
   }
+  objects.push(...vlanObjects(sides.router, objects))
   const marked = [sides.router, sides.host].some(({ addresses }) =>
     [...addresses.values()].flat().some(({ protocol }) => protocol !== undefined),
   )
@@ -114,6 +124,7 @@ function linkObject(
         kind: 'veth',
         peer: peerOf(link, side, sides),
         ...(port === undefined ? {} : { bridgePort: port }),
+        ...vlanOf(link, side),
       }
     }
     case 'vlan': {
@@ -136,6 +147,47 @@ function portOf(link: Link): BridgePort | undefined {
   if (bridgePort === undefined) return undefined
   const { learning = true, neighSuppress = false, vlanTunnel = false } = bridgePort
   return { learning, neighSuppress, vlanTunnel }
+}
+
+/** What a user does with the VLANs of a host's end is left alone. */
+function vlanOf(link: Link, side: Side): { readonly vlan?: number } {
+  const [first, ...more] = side.namespace === 'router' ? (side.vlans.get(link.index)?.vlans ?? []) : []
+  if (first === undefined) return {}
+  const alone = more.length === 0 && (first.last ?? first.vid) === first.vid
+  return { vlan: alone && first.pvid === true && first.untagged === true ? first.vid : 0 }
+}
+
+/** The VLANs of all shards that there is anything of. */
+function vlanObjects(side: Side, links: readonly KernelObject[]): VlanObject[] {
+  const bearers = Map.groupBy(links.flatMap(bearerOf), ({ bridge }) => bridge)
+  const byName = new Map([...side.links.values()].map((link) => [link.name, link]))
+  const shards = new Set([...side.links.values()].flatMap(({ name }) => shardOf(name) ?? []))
+  return [...shards].flatMap((number) => {
+    const [bridge, vxlan] = [shardBridge(number), shardVxlan(number)]
+    const [own, device] = [byName.get(bridge), byName.get(vxlan)].map((link) =>
+      link !== undefined && side.owners.has(link.index) ? link : undefined,
+    )
+    const isPort = own !== undefined && device?.master === own.index
+    const state = {
+      bridge,
+      vxlan,
+      for: (own === undefined ? undefined : side.owners.get(own.index)) ?? NOBODY,
+      port: (isPort ? side.vlans.get(device.index) : undefined) ?? { vlans: [], tunnels: [] },
+      self: (own === undefined ? undefined : side.vlans.get(own.index)?.vlans) ?? [],
+      filter: (device === undefined ? undefined : side.vnis.get(device.index)) ?? [],
+      macs: (own === undefined ? undefined : side.ownMacs.get(own.index)) ?? [],
+    }
+    return observedVlans(state, bearers.get(bridge) ?? [])
+  })
+}
+
+function bearerOf(object: KernelObject): (Bearer & { readonly bridge: string })[] {
+  const vni = object.type === 'link' && object.namespace === 'router' ? vniOf(object.name) : undefined
+  if (object.type !== 'link' || vni === undefined) return []
+  const own = { vni, for: object.for }
+  if (object.kind === 'vlan') return [{ ...own, bridge: object.parent, vid: object.vid }]
+  const { master: bridge, vlan: vid } = object.kind === 'veth' ? object : {}
+  return bridge === undefined || vid === undefined || vid === 0 ? [] : [{ ...own, bridge, vid }]
 }
 
 function peerOf(

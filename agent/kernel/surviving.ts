@@ -78,6 +78,12 @@ export class Surviving {
     return this.#cycled.has(keyOf(link))
   }
 
+  /** Either end of a veth that is plugged into a bridge that many VNIs share. */
+  isPortOfShard(link: Extract<LinkObject, { kind: 'veth' }>): boolean {
+    const end = link.namespace === 'router' ? link : this.#want.get(peerKey(link))
+    return end?.type === 'link' && end.kind === 'veth' && end.vlan !== undefined
+  }
+
   /** The link of that name as it will be then. */
   link(want: LinkObject): LinkObject | undefined {
     const have = this.#have.get(keyOf(want))

@@ -2,7 +2,7 @@
  * Which VLAN of which shard a VNI of the single shape is. The kernel's state is the only record of it: what is there
  * stays where it is, whatever comes or goes beside it. Pure.
  */
-import { shardOf } from '../names.ts'
+import { shardOf, vniOf } from '../names.ts'
 import type { KernelObject, Place } from '../objects.ts'
 
 /**
@@ -103,12 +103,14 @@ export function knownPlaces(
 ): ReadonlyMap<number, Place> {
   const [tunnels, svis, ports] = [[], [], []] as [Claim[], Claim[], Claim[]]
   for (const object of objects) {
-    if (object.namespace !== 'router') continue
     if (object.type === 'vlan') {
       if (object.tunnel) tunnels.push([object.vni, object.bridge, object.vid])
-    } else if (object.type !== 'link') continue
-    else if (object.kind === 'vlan') svis.push([vniIn(object.name, 'svi'), object.parent, object.vid])
-    else if (object.kind === 'veth') ports.push([vniIn(object.name, 'pe-'), object.master ?? '', object.vlan ?? 0])
+      continue
+    }
+    const vni = object.type === 'link' && object.namespace === 'router' ? vniOf(object.name) : undefined
+    if (object.type !== 'link' || vni === undefined) continue
+    if (object.kind === 'vlan') svis.push([vni, object.parent, object.vid])
+    else if (object.kind === 'veth') ports.push([vni, object.master ?? '', object.vlan ?? 0])
   }
   const known = new Map<number, Place>()
   const taken = new Set<number>()
@@ -120,15 +122,10 @@ export function knownPlaces(
   }
   for (const [vni, bridge, vid] of [...tunnels, ...svis, ...ports]) {
     const shard = shardOf(bridge)
-    if (shard !== undefined && vni > 0 && vid > 0) claim(vni, { shard, vid })
+    if (shard !== undefined && vid > 0) claim(vni, { shard, vid })
   }
   for (const [vni, at] of last) claim(vni, at)
   return known
 }
 
 type Claim = readonly [vni: number, bridge: string, vid: number]
-
-/** The VNI that a name of ours bears; 0 for others. */
-function vniIn(name: string, prefix: string): number {
-  return name.startsWith(prefix) ? Number(/^[1-9]\d{0,7}$/.exec(name.slice(prefix.length))?.[0] ?? 0) : 0
-}
