@@ -91,6 +91,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
     unsubscribe()
     for (const resolve of waiters) resolve(undefined)
     await Promise.all([following, supervision, linking])
+    source.settle()
   }
   log.info('agent stopped, the router stays as it is')
 }

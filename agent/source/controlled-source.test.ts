@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkResource } from '../../api/manifest/check.ts'
 import { kindNamed, type AnyResource } from '../../api/kinds/kinds.ts'
-import { piecesOf } from '../../api/plan/pieces.ts'
+import { piecesOf, textOfPiece } from '../../api/plan/pieces.ts'
 import { plan } from '../../api/plan/plan.ts'
+import type { Violation } from '../../api/rules/violation.ts'
 import { snapshotOf } from '../../api/snapshot/snapshot.ts'
+import { changedPlan, emptyPlan } from './held-plan.ts'
 import { decode, encode } from './last-good.ts'
 import { PlanSource, type PlanSourceOptions, type SourceReading } from './plan-source.ts'
 import { controllerPlan, type ControllerPlan } from './plan-updates.ts'
@@ -32,7 +34,8 @@ const red = object('L3VNI', 'red', { vni: 100, vrf: 'red' })
 
 function fromController(objects: readonly AnyResource[], index = 0, node = 'host'): ControllerPlan {
   const made = plan(snapshotOf(objects), { name: node, index, labels: {} })
-  return controllerPlan(node, piecesOf(made.plan))
+  const set = piecesOf(made.plan).map((piece) => [piece.key, textOfPiece(piece)] as const)
+  return controllerPlan(changedPlan(emptyPlan(node), { set, remove: [] }))
 }
 
 function setup(options: Partial<PlanSourceOptions> = {}) {
@@ -178,7 +181,7 @@ test('a plan of the controller that this version cannot read stays in place unti
   before.read(now())
   before.take(fromController([fabric, red]))
   const path = join(stateDir, 'last-good')
-  const stored = decode(readFileSync(path, 'utf8'), path)
+  const stored = decode(readFileSync(path, 'utf8'), path).value
   if (stored.controller === undefined) return t.fail()
   const pieces = { ...stored.controller.pieces, 'later/thing': '{}' }
   writeFileSync(path, encode({ ...stored, controller: { ...stored.controller, pieces } }))
@@ -216,7 +219,7 @@ test('a last good plan of before there were controllers is read, and one of now 
   write('a.yaml', document('Underlay', 'fabric', FABRIC))
   boot({ controller: false }).read(now())
   const path = join(stateDir, 'last-good')
-  const { revision, plan: kept, refused, files, arrivals } = decode(readFileSync(path, 'utf8'), path)
+  const { revision, plan: kept, refused, files, arrivals } = decode(readFileSync(path, 'utf8'), path).value
   writeFileSync(path, encode({ revision, plan: kept, refused, files, ...(arrivals ? { arrivals } : {}) }))
   rmSync(configDir, { recursive: true })
   const source = boot()
@@ -225,7 +228,7 @@ test('a last good plan of before there were controllers is read, and one of now 
   t.is(reading.planned?.from, 'last-good')
   t.regex(reading.problems[0]?.message ?? '', /does not exist/, 'files that were there are missed')
   source.take(fromController([fabric]))
-  const stored = decode(readFileSync(path, 'utf8'), path)
+  const stored = decode(readFileSync(path, 'utf8'), path).value
   t.is(stored.plan.router?.asn, 64514)
   t.is(typeof stored.files, 'object')
 })
@@ -244,4 +247,66 @@ test('when the files cannot be read, what they said last still counts beside the
   t.deepEqual(reading.planned?.fromFiles, ['L3VNI/blue'])
   booted.take(fromController([fabric, red]))
   t.deepEqual(vrfs(booted.read(now())), ['blue', 'red'])
+})
+
+const many = (count: number): readonly AnyResource[] => [
+  fabric,
+  ...Array.from({ length: count }, (_, at) => object('L2VNI', `s${at}`, { vni: 1000 + at })),
+]
+
+test('a change of a large plan is on the disk without the rest of it, and whole again before the end', (t) => {
+  const { boot, stateDir } = setup()
+  const source = boot()
+  source.take(fromController(many(400)))
+  const path = join(stateDir, 'last-good')
+  const written = readFileSync(path, 'utf8')
+  const violation: Violation = {
+    object: { kind: 'L3VNI', name: 'x' },
+    reason: 'VNIConflict',
+    field: 'f',
+    message: 'm',
+    remedy: 'r',
+  }
+  const next = { ...fromController([...many(401), red]), refused: [violation], refusedDigest: 'd' }
+  source.take(next)
+  t.is(readFileSync(path, 'utf8'), written)
+  for (const each of [source, boot()]) {
+    const { planned, lastGood, problems } = each.read(now())
+    t.deepEqual(planned?.plan, next.plan)
+    t.deepEqual([planned?.revision, lastGood, planned?.refused], [next.revision, next.revision, [violation]])
+    t.is(each.controllerPlan?.refusedDigest, 'd')
+    t.deepEqual(problems, [])
+  }
+  const booted = boot()
+  booted.take(fromController(many(400)))
+  booted.take(next)
+  booted.settle()
+  const { value } = decode(readFileSync(path, 'utf8'), path)
+  t.deepEqual([value.plan, value.revision], [next.plan, next.revision], 'for an agent of before')
+})
+
+test('what does not change stays the same object, whatever the rest does and wherever it comes from', (t) => {
+  const { boot, write } = setup({ index: 0 })
+  const source = boot()
+  const parts = (): Set<unknown> => {
+    const { planned } = source.read(now())
+    return new Set([planned?.plan.router, ...(planned?.plan.vrfs ?? []), ...(planned?.plan.segments ?? [])])
+  }
+  const kept = (before: Set<unknown>, after: Set<unknown>): number =>
+    [...after].filter((each) => before.has(each)).length
+  const blue = (vni: number): string => document('L3VNI', 'blue', { vni, vrf: 'blue' })
+  write('a.yaml', `${document('Underlay', 'fabric', FABRIC)}---\n${blue(7)}`)
+  const first = parts()
+  write('b.yaml', document('L2VNI', 'web', { vni: 8 }))
+  const second = parts()
+  t.deepEqual([second.size, kept(first, second)], [3, 2], 'files')
+  source.take(fromController([fabric, red]))
+  const third = parts()
+  t.deepEqual([third.size, kept(second, third)], [4, 3], 'files and controller')
+  write('a.yaml', blue(9))
+  const fourth = parts()
+  t.deepEqual([fourth.size, kept(third, fourth)], [4, 3], 'files beside the controller')
+  source.take(fromController([fabric, red, object('L2VNI', 'more', { vni: 10 })]))
+  const fifth = parts()
+  t.deepEqual([fifth.size, kept(fourth, fifth)], [5, 4])
 })

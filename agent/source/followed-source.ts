@@ -49,7 +49,10 @@ export class FollowedSource {
   }
 
   read(): SourceReading {
-    const reading = this.#source.read(Date.now())
+    return this.#heard(this.#source.read(Date.now()))
+  }
+
+  #heard(reading: SourceReading): SourceReading {
     this.#reading = reading
     this.#tell(reading)
     const { planned } = reading
@@ -73,7 +76,16 @@ export class FollowedSource {
   /** Keeps the controller's next plan on the disk, then hands it on. @throws LastGoodError when it cannot be kept */
   take(next: ControllerPlan): void {
     this.#source.take(next)
-    this.read()
+    this.#heard(this.#source.readAgain(Date.now()))
+  }
+
+  /** Before the end of the agent: one whole plan is on the disk. */
+  settle(): void {
+    try {
+      this.#source.settle()
+    } catch (error) {
+      this.#log.warn('the last good plan stays in parts', { error })
+    }
   }
 
   /** Reads after every change until the signal aborts. */

@@ -7,14 +7,16 @@
 import { contains, networkOf, parseAddress, parsePrefix } from '../../api/address/prefix.ts'
 import { recordedAddresses } from '../../api/plan/node-facts.ts'
 import type { NodePlan } from '../../api/plan/node-plan.ts'
-import { revisionOf } from '../../api/plan/revision.ts'
+import type { NodeFacts } from '../../api/plan/node-facts.ts'
 import type { Snapshot } from '../../api/snapshot/snapshot.ts'
 import { messageOf } from '../../log/log.ts'
 import { keyOfRef, resourcesOf } from '../resource-state.ts'
 import { combine, type Combined, type Declared } from './combine.ts'
-import { loadLastGood, saveLastGood, type LastGood, type StoredNumbers } from './last-good.ts'
+import { InternedPlans } from './interned-plan.ts'
+import { controllersAlone, isKept, lastGoodOf, type Kept } from './kept.ts'
+import { LastGoodStore, type Loaded, type StoredNumbers } from './last-good.ts'
 import type { NodeIdentity } from './node-number.ts'
-import { restoredPlan, storedPlan, type ControllerPlan } from './plan-updates.ts'
+import { changeBetween, restoredPlan, type ControllerPlan } from './plan-updates.ts'
 import type { Planned } from './planned.ts'
 import { StaticFiles, type FilesReading, type SourceProblem, type StaticFilesOptions } from './static-files.ts'
 
@@ -37,14 +39,27 @@ export interface SourceReading {
   readonly lastGood?: string
 }
 
+/** What a plan is made of; the same objects make the same plan. */
+interface Ingredients {
+  readonly controller: ControllerPlan | undefined
+  readonly declared: Declared | undefined
+}
+
 export class PlanSource {
   readonly #options: PlanSourceOptions
   readonly #files: StaticFiles
+  readonly #store: LastGoodStore
+  readonly #interned = new InternedPlans()
   /** What is wrong with what is stored, until it is stored anew. */
   #stored: readonly SourceProblem[]
-  #lastGood: LastGood | undefined
+  /** What is on the disk; absent: nothing, or not what this version would write. */
+  #kept: Kept | undefined
+  #revisionKept: string | undefined
   #current: Planned | undefined
+  /** Of the current plan; absent when it was read from the disk. */
+  #madeOf: Ingredients | undefined
   #conflicts: readonly string[] = []
+  #reading: FilesReading | undefined
   #declared: Declared | undefined
   #controller: ControllerPlan | undefined
   #numbers: StoredNumbers | undefined
@@ -53,12 +68,12 @@ export class PlanSource {
 
   constructor(options: PlanSourceOptions) {
     this.#options = options
-    const { lastGood, problems } = loadLastGood(options.stateDir)
-    this.#lastGood = lastGood
+    this.#store = new LastGoodStore(options.stateDir)
+    const { problems, ...loaded } = this.#store.load()
     this.#stored = problems.map((problem) => ({ where: options.stateDir, message: messageOf(problem) }))
-    const stored = { files: lastGood?.files ?? {}, arrivals: lastGood?.arrivals ?? {} }
+    const stored = { files: loaded.lastGood?.files ?? {}, arrivals: loaded.lastGood?.arrivals ?? {} }
     this.#files = new StaticFiles({ ...options, mayLack: options.controller === true }, stored)
-    if (lastGood !== undefined) this.#restore(lastGood)
+    this.#restore(loaded)
   }
 
   /** The controller's plan that is on the disk. */
@@ -68,8 +83,17 @@ export class PlanSource {
 
   /** Reads everything and plans. Never throws: what is wrong is in `problems`. `nowMs` is the time of day. */
   read(nowMs: number): SourceReading {
+    this.#reading = this.#files.read(nowMs)
+    return this.#understood(this.#reading)
+  }
+
+  /** What the files said at the last reading, with what the controller has said since. */
+  readAgain(nowMs: number): SourceReading {
+    return this.#reading === undefined ? this.read(nowMs) : this.#understood(this.#reading)
+  }
+
+  #understood(files: FilesReading): SourceReading {
     const stored = this.#stored
-    const files = this.#files.read(nowMs)
     const problems: SourceProblem[] = [...stored, ...files.problems]
     try {
       if (this.#declare(files, problems)) this.#plan(this.#controller)
@@ -85,7 +109,7 @@ export class PlanSource {
       conflicts: this.#conflicts,
       files: files.files,
       unsettled: files.unsettled || stored !== this.#stored,
-      ...(this.#lastGood === undefined ? {} : { lastGood: this.#lastGood.revision }),
+      ...(this.#revisionKept === undefined ? {} : { lastGood: this.#revisionKept }),
     }
   }
 
@@ -94,9 +118,18 @@ export class PlanSource {
     this.#plan(next)
   }
 
-  #restore({ plan, revision, refused, node, controller, numbers }: LastGood): void {
+  /** Before the end: what is on the disk is one whole plan, which agents of before can read. @throws LastGoodError */
+  settle(): void {
+    if (this.#store.hasChanges && this.#kept !== undefined) this.#store.save(lastGoodOf(this.#kept))
+  }
+
+  #restore({ lastGood, changed }: Omit<Loaded, 'problems'>): void {
+    if (lastGood === undefined) return
+    const { plan, revision, refused, node, controller, numbers } = lastGood
+    this.#revisionKept = revision
     this.#current = { plan, revision, refused, from: 'last-good' }
     if (node !== undefined) this.#declared = { snapshot: this.#files.remembered, node }
+    if (controller === undefined) this.#kept = this.#keptNow(this.#current)
     if (this.#options.controller !== true || controller === undefined) return
     this.#controller = restoredPlan(plan.node, controller)
     this.#numbers = numbers
@@ -104,11 +137,23 @@ export class PlanSource {
       this.#unreadableFor = plan.node
       return
     }
-    const theirs = new Set(resourcesOf(this.#controller.plan).map(keyOfRef))
-    const fromFiles = resourcesOf(plan)
-      .map(keyOfRef)
-      .filter((key) => !theirs.has(key))
-    this.#current = { ...this.#current, fromFiles, controllerRevision: this.#controller.revision }
+    const { plan: theirs, revision: controllerRevision } = this.#controller
+    const own = new Set(resourcesOf(theirs).map(keyOfRef))
+    const whole = changed || controllerRevision === revision
+    const fromFiles = whole
+      ? []
+      : resourcesOf(plan)
+          .map(keyOfRef)
+          .filter((key) => !own.has(key))
+    this.#current = {
+      ...this.#current,
+      ...(whole ? { plan: theirs, revision: controllerRevision } : {}),
+      ...(changed ? { refused: this.#controller.refused } : {}),
+      fromFiles,
+      controllerRevision,
+    }
+    this.#revisionKept = this.#current.revision
+    this.#kept = this.#keptNow(this.#current)
   }
 
   /** Takes up what the files want; false when that is not known, or the node has no number to plan it with. */
@@ -120,7 +165,12 @@ export class PlanSource {
     const index = own ?? (this.#needsNoNumber(snapshot) ? 0 : undefined)
     if (index === undefined && 'problem' in number) problems.push({ where: 'node', message: number.problem })
     if (index === undefined || snapshot === undefined) return false
-    this.#declared = { snapshot, node: { name, labels, index, ...recordedAddresses(snapshot, name, index) } }
+    this.#declared = declared(this.#declared, snapshot, {
+      name,
+      labels,
+      index,
+      ...recordedAddresses(snapshot, name, index),
+    })
     return true
   }
 
@@ -136,31 +186,43 @@ export class PlanSource {
   }
 
   #plan(controller: ControllerPlan | undefined): void {
+    const madeOf: Ingredients = { controller, declared: this.#declared }
+    const known = this.#madeOf
+    const same = known !== undefined && known.controller === controller && known.declared === madeOf.declared
+    if (same && this.#stored.length === 0 && this.#unreadableFor === undefined) return
     const numbers = numbersOf(controller?.plan, this.#numbers)
     const made = this.#combined(controller, numbers)
     if (made === undefined || (controller === undefined && this.#isTooEarly(made))) return
-    const { plan, refused, fromFiles, conflicts } = made
+    const { plan, revision, refused, fromFiles, conflicts } = made
     const planned: Planned = {
       plan,
       refused,
-      revision: revisionOf(plan),
+      revision,
       ...(controller === undefined
         ? { from: 'configuration' }
         : { from: 'controller', fromFiles, controllerRevision: controller.revision }),
     }
-    this.#keep(planned, controller, numbers)
+    this.#keep(this.#keptNow(planned, controller, numbers))
     this.#controller = controller
     this.#unreadableFor = undefined
     this.#numbers = numbers
     this.#conflicts = conflicts
     this.#current = planned
+    this.#madeOf = madeOf
   }
 
-  #combined(controller: ControllerPlan | undefined, numbers: StoredNumbers | undefined): Combined | undefined {
-    const declared = this.#declared
-    if (controller === undefined) return declared && combine(undefined, declared)
-    if (wantsSomething(declared?.snapshot) && declared) return combine(controller, declared, numbers)
-    return { plan: controller.plan, refused: controller.refused, conflicts: [], fromFiles: [] }
+  #combined(
+    controller: ControllerPlan | undefined,
+    numbers: StoredNumbers | undefined,
+  ): (Combined & { readonly revision: string }) | undefined {
+    const wanted = this.#declared
+    if (controller !== undefined && !(wanted && wantsSomething(wanted.snapshot))) {
+      const { plan, revision, refused } = controller
+      return { plan, revision, refused, conflicts: [], fromFiles: [] }
+    }
+    if (wanted === undefined) return undefined
+    const combined = controller === undefined ? combine(undefined, wanted) : combine(controller, wanted, numbers)
+    return { ...combined, ...this.#interned.intern(combined.plan) }
   }
 
   /**
@@ -172,25 +234,26 @@ export class PlanSource {
     return this.#options.controller === true && plan.router === undefined && this.#current?.from !== 'configuration'
   }
 
-  /** Before it is applied, so that a reboot in the middle finds it. */
-  #keep(
-    { plan: kept, revision, refused }: Planned,
-    controller: ControllerPlan | undefined,
-    numbers: StoredNumbers | undefined,
-  ): void {
-    const next: LastGood = {
-      revision,
-      plan: kept,
-      refused,
-      ...this.#files.stored,
+  #keptNow(planned: Planned, controller = this.#controller, numbers = this.#numbers): Kept {
+    return {
+      planned,
+      files: this.#files.stored,
       ...(this.#declared === undefined ? {} : { node: this.#declared.node }),
-      ...(controller === undefined ? {} : { controller: storedPlan(controller) }),
+      ...(controller === undefined ? {} : { controller }),
       ...(numbers === undefined ? {} : { numbers }),
     }
-    if (this.#stored.length === 0 && JSON.stringify(next) === JSON.stringify(this.#lastGood)) return
-    saveLastGood(this.#options.stateDir, next)
-    this.#lastGood = next
-    if (this.#stored.length > 0) this.#stored = []
+  }
+
+  /** Before it is applied, so that a reboot in the middle finds it. */
+  #keep(next: Kept): void {
+    const [store, before] = [this.#store, this.#kept]
+    const sound = this.#stored.length === 0
+    if (sound && before !== undefined && isKept(next, before)) return
+    const ends = sound && before !== undefined ? controllersAlone(before, next) : undefined
+    if (ends === undefined || !store.append(changeBetween(...ends))) store.save(lastGoodOf(next))
+    this.#kept = next
+    this.#revisionKept = next.planned.revision
+    if (!sound) this.#stored = []
   }
 }
 
@@ -199,6 +262,12 @@ const UNREADABLE =
 
 const wantsSomething = (snapshot: Snapshot | undefined): boolean =>
   snapshot !== undefined && snapshot.resources.some(({ kind }) => kind !== 'RouterNode')
+
+/** `before` as long as it says the same. */
+function declared(before: Declared | undefined, snapshot: Snapshot, node: NodeFacts): Declared {
+  const same = before?.snapshot === snapshot && JSON.stringify(before.node) === JSON.stringify(node)
+  return same ? before : { snapshot, node }
+}
 
 /** The addresses that the controller's plan gives, else those that it gave last. */
 function numbersOf(plan: NodePlan | undefined, before: StoredNumbers | undefined): StoredNumbers | undefined {

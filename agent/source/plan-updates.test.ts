@@ -75,6 +75,21 @@ test('a change is applied to what is there', (t) => {
   t.deepEqual(whole(new PlanUpdates(NODE).receive(update(first, next), had())).plan, next)
 })
 
+test('what a change leaves alone stays the same object, also when all of it is sent again', (t) => {
+  const before = had()
+  const next = planWith([vrf('red')], [segment(110), segment(120)])
+  const after = whole(new PlanUpdates(NODE).receive(update(first, next), before))
+  t.is(after.plan.vrfs, before.plan.vrfs)
+  t.is(after.plan.router, before.plan.router)
+  t.is(after.plan.segments[0], before.plan.segments[0])
+  const again = whole(new PlanUpdates(NODE).receive(update(undefined, next), after))
+  t.is(again.plan.segments, after.plan.segments)
+  t.is(again.plan.router, after.plan.router)
+  const other = whole(new PlanUpdates(NODE).receive(update(next, planWith([vrf('red', 7)], [segment(120)])), again))
+  t.not(other.plan.vrfs[0], again.plan.vrfs[0])
+  t.is(other.plan.segments[0], again.plan.segments[1])
+})
+
 test('no password is in what is said of a piece that cannot be read', (t) => {
   for (const json of ['{"password":"hunter2"', '{"password":"hunter2"x}', '{"password":hunter2}', 'hunter2']) {
     const taken = new PlanUpdates(NODE).receive(pieces(['router', json]), undefined)

@@ -4,20 +4,18 @@
  * An update counts when its last message has come and its pieces give the revision that it names. Anything else is
  * refused with a reason, and what was there stays.
  */
-import type { NodePlan } from '../../api/plan/node-plan.ts'
-import { changed, planOf } from '../../api/plan/pieces.ts'
+import { textOfPiece } from '../../api/plan/pieces.ts'
 import type { Piece } from '../../api/plan/plan-version.ts'
-import { revisionOfPieces } from '../../api/plan/revision.ts'
+import { revisionText } from '../../api/plan/revision.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import type { PlanUpdate } from '../../api/wire/generated/distribution_pb.ts'
 import { messageOf } from '../../log/log.ts'
 import type { StoredControllerPlan } from './last-good.ts'
-import { checkedPlan } from './checked-plan.ts'
+import type { StoredChange } from './last-good-changes.ts'
+import { changedPlan, emptyPlan, type HeldPlan } from './held-plan.ts'
 
-export interface ControllerPlan {
+export interface ControllerPlan extends HeldPlan {
   readonly revision: string
-  readonly pieces: readonly Piece[]
-  readonly plan: NodePlan
   /** Objects that are not in the plan, and why. */
   readonly refused: readonly Violation[]
   /** The controller's name for that list: what it has said once it does not say again. */
@@ -62,7 +60,7 @@ export class PlanUpdates {
       this.#pending = undefined
       return refusal(`an update to ${revision} began before the one to ${pending.revision} was whole`)
     }
-    pending.set.push(...update.set.map(({ key, json }) => ({ key, json })))
+    for (const { key, json } of update.set) pending.set.push({ key, json })
     pending.remove.push(...update.remove)
     if (update.refused !== undefined) pending.left = { json: update.refused, digest: update.refusedDigest }
     pending.bytes += update.set.reduce((sum, { json }) => sum + json.length, 0)
@@ -78,10 +76,15 @@ export class PlanUpdates {
   #whole(update: Pending, have: ControllerPlan | undefined): Taken {
     if (update.base !== '' && update.base !== have?.revision)
       return refusal(`the update is for plan ${update.base}, this node has ${have?.revision ?? 'none'}`)
-    const before = update.base === '' ? [] : (have?.pieces ?? [])
+    const nothing = emptyPlan(this.#node)
+    const texts = update.set.map((piece) => [piece.key, textOfPiece(piece)] as const)
     try {
-      const pieces = changed(before, update)
-      const plan = controllerPlan(this.#node, pieces, update.left ? leftOf(update.left) : (have ?? NOTHING_LEFT))
+      const held = changedPlan(
+        update.base === '' ? nothing : (have ?? nothing),
+        { set: texts, remove: update.remove },
+        have?.plan.node === this.#node ? have : nothing,
+      )
+      const plan = controllerPlan(held, update.left ? leftOf(update.left) : (have ?? NOTHING_LEFT))
       if (plan.revision === update.revision) return { type: 'plan', plan }
       return refusal(`the pieces are plan ${plan.revision} of node ${this.#node}, not ${update.revision}`)
     } catch (error) {
@@ -90,30 +93,36 @@ export class PlanUpdates {
   }
 }
 
-/** @throws PieceError when a piece makes no sense to this version */
-export function controllerPlan(
-  node: string,
-  pieces: readonly Piece[],
-  { refused, refusedDigest }: Left = NOTHING_LEFT,
-): ControllerPlan {
-  const plan = checkedPlan(planOf(node, pieces), pieces)
-  return { revision: revisionOfPieces(node, pieces), pieces, plan, refused, refusedDigest }
+export function controllerPlan(held: HeldPlan, { refused, refusedDigest }: Left = NOTHING_LEFT): ControllerPlan {
+  const { pieces, sum, plan } = held
+  return { revision: revisionText(sum), pieces, sum, plan, refused, refusedDigest }
 }
 
 export function storedPlan({ revision, pieces, refused, refusedDigest }: ControllerPlan): StoredControllerPlan {
   return {
     revision,
-    pieces: Object.fromEntries(pieces.map(({ key, json }) => [key, Buffer.from(json).toString()])),
+    pieces: Object.fromEntries([...pieces.values()].map(({ key, text }) => [key, text])),
     refused,
     refusedDigest,
+  }
+}
+
+/** What turns one into the other, as it is stored. */
+export function changeBetween(before: ControllerPlan, after: ControllerPlan): StoredChange {
+  const changed = [...after.pieces.values()].filter((piece) => before.pieces.get(piece.key) !== piece)
+  return {
+    revision: after.revision,
+    set: Object.fromEntries(changed.map(({ key, text }) => [key, text])),
+    remove: [...before.pieces.keys()].filter((key) => !after.pieces.has(key)),
+    ...(after.refused === before.refused ? {} : { refused: after.refused, refusedDigest: after.refusedDigest }),
   }
 }
 
 /** What was stored, if it is of this node and makes sense to this version. */
 export function restoredPlan(node: string, stored: StoredControllerPlan): ControllerPlan | undefined {
   try {
-    const pieces = Object.entries(stored.pieces).map(([key, text]) => ({ key, json: Buffer.from(text) }))
-    const plan = controllerPlan(node, pieces, stored)
+    const held = changedPlan(emptyPlan(node), { set: Object.entries(stored.pieces), remove: [] })
+    const plan = controllerPlan(held, stored)
     return plan.revision === stored.revision ? plan : undefined
   } catch {
     return undefined

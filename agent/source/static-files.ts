@@ -12,8 +12,9 @@ import { joined, readManifest, type Document } from '../../api/manifest/read.ts'
 import { snapshotOf, type Snapshot } from '../../api/snapshot/snapshot.ts'
 import { arrivals, inOrderOfArrival, type Arrivals } from '../../files/arrival.ts'
 import { readDirectory } from '../../files/directory.ts'
-import { goodTexts, merged, restored, type Files, type Parsed } from '../../files/files.ts'
+import { goodTexts, merged, restored, type Files, type FileState, type Parsed } from '../../files/files.ts'
 import { messageOf } from '../../log/log.ts'
+import { sameOr } from './held-plan.ts'
 import { loadKeptNumber, saveKeptNumber } from './kept-number.ts'
 import { identify, type NodeIdentity, type NodeKnowledge } from './node-number.ts'
 
@@ -52,10 +53,20 @@ export interface StoredFiles {
   readonly arrivals: Arrivals
 }
 
+/** What the files that are there declare together. */
+interface Content {
+  /** The directory could be read. */
+  readonly isKnown: boolean
+  readonly documents: readonly (readonly Document[])[]
+  readonly snapshot: Snapshot
+  readonly repeated: readonly SourceProblem[]
+}
+
 export class StaticFiles {
   readonly #options: StaticFilesOptions
   #files: Files<Document>
   #arrivals: Arrivals
+  #content: Content | undefined
 
   constructor(options: StaticFilesOptions, stored: StoredFiles) {
     this.#options = options
@@ -84,14 +95,10 @@ export class StaticFiles {
     else if (!lacks) problems.push({ where: configDir, message: `${directory.message}; what was applied stays` })
     const states = directory.type === 'read' ? [...this.#files] : []
     for (const [where, state] of states) for (const message of state.problems) problems.push({ where, message })
-    const all = { documents: states.flatMap(([, state]) => state.documents), problems: [], warnings: [] }
-    const { documents, problems: repeated } = joined([all])
-    for (const problem of repeated) problems.push({ where: problem.file, message: formatProblem(problem) })
     const neverGood = states.some(([, state]) => state.good === undefined)
-    const objects = documents.map(({ object }) => object)
-    if (directory.type === 'read') this.#arrivals = arrivals(this.#arrivals, objects)
-    const snapshot = snapshotOf(inOrderOfArrival(objects, this.#arrivals))
-    const known = lacks || (directory.type === 'read' && !(neverGood && documents.length === 0))
+    const { snapshot, repeated, documents } = this.#contentOf(states, directory.type === 'read')
+    problems.push(...repeated)
+    const known = lacks || (directory.type === 'read' && !(neverGood && documents.every(({ length }) => length === 0)))
     return {
       ...(known ? { snapshot } : {}),
       node: this.#identify(snapshot, problems),
@@ -99,6 +106,24 @@ export class StaticFiles {
       files: states.length,
       unsettled: states.some(([, state]) => state.unsettled),
     }
+  }
+
+  /** The same as last time when every file says what it said. */
+  #contentOf(states: readonly (readonly [string, FileState<Document>])[], isKnown: boolean): Content {
+    const parts = states.map(([, state]) => state.documents)
+    const before = this.#content
+    const same = before?.isKnown === isKnown && sameOr(before.documents, parts) === before.documents
+    if (before !== undefined && same) return before
+    const { documents, problems } = joined([{ documents: parts.flat(), problems: [], warnings: [] }])
+    const objects = documents.map(({ object }) => object)
+    if (isKnown) this.#arrivals = arrivals(this.#arrivals, objects)
+    this.#content = {
+      isKnown,
+      documents: parts,
+      snapshot: snapshotOf(inOrderOfArrival(objects, this.#arrivals)),
+      repeated: problems.map((problem) => ({ where: problem.file, message: formatProblem(problem) })),
+    }
+    return this.#content
   }
 
   #identify(snapshot: Snapshot, problems: SourceProblem[]): NodeIdentity {

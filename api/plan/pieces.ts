@@ -27,12 +27,14 @@ export function planOf(node: string, pieces: Iterable<Piece>): NodePlan {
   let passthrough: HostSessionPlan | undefined
   const vrfs: VrfPlan[] = []
   const segments: SegmentPlan[] = []
-  for (const { key, json } of pieces) {
-    if (key === 'router') router = parsed(key, json) as RouterPlan
-    else if (key === 'passthrough') passthrough = parsed(key, json) as HostSessionPlan
-    else if (key.startsWith('vrf/')) vrfs.push(parsed(key, json) as VrfPlan)
-    else if (key.startsWith('segment/')) segments.push(parsed(key, json) as SegmentPlan)
-    else throw new PieceError(`the plan has a piece ${JSON.stringify(key)}, which this version does not know`)
+  for (const piece of pieces) {
+    const { key } = piece
+    const value = (): unknown => parsedPiece(key, textOfPiece(piece))
+    if (key === 'router') router = value() as RouterPlan
+    else if (key === 'passthrough') passthrough = value() as HostSessionPlan
+    else if (key.startsWith('vrf/')) vrfs.push(value() as VrfPlan)
+    else if (key.startsWith('segment/')) segments.push(value() as SegmentPlan)
+    else throw unknownPiece(key)
   }
   return {
     node,
@@ -43,12 +45,21 @@ export function planOf(node: string, pieces: Iterable<Piece>): NodePlan {
   }
 }
 
+export function unknownPiece(key: string): PieceError {
+  return new PieceError(`the plan has a piece ${JSON.stringify(key)}, which this version does not know`)
+}
+
 /** The pieces after the change; those that are the same stay the same objects. */
 export function changed(pieces: Iterable<Piece>, change: PlanChange): readonly Piece[] {
   const byKey = new Map([...pieces].map((piece) => [piece.key, piece]))
   for (const key of change.remove) byKey.delete(key)
   for (const piece of change.set) byKey.set(piece.key, piece)
   return [...byKey.values()]
+}
+
+/** The text of a piece. */
+export function textOfPiece({ json }: Piece): string {
+  return Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()
 }
 
 export function pieceOf(key: string, value: object): Piece {
@@ -64,8 +75,8 @@ export function canonicalJSON(value: unknown): string {
   )
 }
 
-function parsed(key: string, json: Uint8Array): unknown {
-  const text = Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()
+/** What the JSON of a piece says. @throws PieceError when it is no object */
+export function parsedPiece(key: string, text: string): object {
   try {
     const value: unknown = JSON.parse(text)
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value

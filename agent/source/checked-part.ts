@@ -1,11 +1,10 @@
 /**
- * Whether a plan that came over the wire is one that this agent can lay out: each piece under its own key, with the
+ * Whether a piece of a plan that came over the wire is one that this agent can lay out: under its own key, with the
  * fields that everything else is built on. Fields that are unknown here are a newer controller's and passed over.
  */
 import * as z from 'zod'
-import type { NodePlan } from '../../api/plan/node-plan.ts'
-import { PieceError, segmentKey, vrfKey } from '../../api/plan/pieces.ts'
-import type { Piece } from '../../api/plan/plan-version.ts'
+import type { HostSessionPlan, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
+import { PieceError, segmentKey, unknownPiece, vrfKey } from '../../api/plan/pieces.ts'
 
 const texts = z.array(z.string())
 const ref = z.object({ kind: z.enum(['Underlay', 'L3VNI', 'L2VNI', 'L3Passthrough']), name: z.string().min(1) })
@@ -94,28 +93,42 @@ const schemas = {
   passthrough: hostSession,
 } as const
 
-/** The plan as it came. @throws PieceError naming the piece and the field */
-export function checkedPlan(plan: NodePlan, pieces: readonly Piece[]): NodePlan {
-  const keys = [
-    ...check('router', 'router', plan.router),
-    ...plan.vrfs.flatMap((vrf) => check('vrf', vrfKey(vrf.name), vrf)),
-    ...plan.segments.flatMap((segment) => check('segment', segmentKey(segment.vni), segment)),
-    ...check('passthrough', 'passthrough', plan.passthrough),
-  ]
-  const known = new Set(keys)
-  const stray = pieces.find(({ key }) => !known.has(key))
-  if (stray !== undefined)
-    throw new PieceError(`the plan's piece ${JSON.stringify(stray.key)} holds something of another name`)
-  if (plan.router === undefined && pieces.length > 0)
-    throw new PieceError('the plan has networks and no router to put them in')
-  return plan
+/** What is in a piece, by its kind. */
+export type Part =
+  | { readonly kind: 'router'; readonly value: RouterPlan }
+  | { readonly kind: 'vrf'; readonly value: VrfPlan }
+  | { readonly kind: 'segment'; readonly value: SegmentPlan }
+  | { readonly kind: 'passthrough'; readonly value: HostSessionPlan }
+
+/** What came under the key, fields that are unknown here included. @throws PieceError naming the piece and the field */
+export function checkedPart(key: string, value: object): Part {
+  const kind = kindOf(key)
+  const result = schemas[kind].safeParse(value)
+  if (!result.success) {
+    const issue = result.error.issues[0]
+    const field = issue?.path.join('.') ?? ''
+    throw new PieceError(`the plan's piece ${JSON.stringify(key)} makes no sense: ${field}: ${issue?.message ?? ''}`)
+  }
+  const part = { kind, value } as Part
+  if (keyOf(part) !== key)
+    throw new PieceError(`the plan's piece ${JSON.stringify(key)} holds something of another name`)
+  return part
 }
 
-function check(kind: keyof typeof schemas, key: string, value: unknown): string[] {
-  if (value === undefined) return []
-  const result = schemas[kind].safeParse(value)
-  if (result.success) return [key]
-  const issue = result.error.issues[0]
-  const field = issue?.path.join('.') ?? ''
-  throw new PieceError(`the plan's piece ${JSON.stringify(key)} makes no sense: ${field}: ${issue?.message ?? ''}`)
+function kindOf(key: string): Part['kind'] {
+  if (key === 'router' || key === 'passthrough') return key
+  if (key.startsWith('vrf/')) return 'vrf'
+  if (key.startsWith('segment/')) return 'segment'
+  throw unknownPiece(key)
+}
+
+function keyOf(part: Part): string {
+  switch (part.kind) {
+    case 'vrf':
+      return vrfKey(part.value.name)
+    case 'segment':
+      return segmentKey(part.value.vni)
+    default:
+      return part.kind
+  }
 }
