@@ -1,14 +1,14 @@
 import test from 'ava'
 import { watchDrift } from './frr-drift.ts'
 
-/** Looks at these configurations one after the other, then ends; undefined: FRR does not answer. */
-async function changesSeen(...configurations: readonly (string | undefined)[]): Promise<number> {
+/** Looks as often as there are answers, then ends; undefined: FRR does not answer. */
+async function changesSeen(...answers: readonly (boolean | undefined)[]): Promise<number> {
   const stop = new AbortController()
-  const left = [...configurations]
+  const left = [...answers]
   let changes = 0
   const frr = {
     connected: true,
-    async fingerprint(): Promise<string> {
+    async drifted(): Promise<boolean> {
       const next = left.shift()
       if (left.length === 0) stop.abort()
       if (next === undefined) throw new Error('away')
@@ -19,16 +19,25 @@ async function changesSeen(...configurations: readonly (string | undefined)[]): 
   return changes
 }
 
-test('the first look is no change, the same again is none', async (t) => {
-  t.is(await changesSeen('a', 'a', 'a'), 0)
+test('each look that sees a change tells it', async (t) => {
+  t.is(await changesSeen(false, false), 0)
+  t.is(await changesSeen(false, true, false, true), 2)
 })
 
-test('each other configuration is a change, also the one before', async (t) => {
-  t.is(await changesSeen('a', 'b', 'b', 'a'), 2)
+test('an FRR that does not answer is no change, and is asked again', async (t) => {
+  t.is(await changesSeen(undefined, undefined), 0)
+  t.is(await changesSeen(undefined, true), 1)
 })
 
-test('an FRR that does not answer is no change, what it comes back with may be one', async (t) => {
-  t.is(await changesSeen('a', undefined, 'a'), 0)
-  t.is(await changesSeen('a', undefined, 'b'), 1)
-  t.is(await changesSeen(undefined, 'a', 'a'), 0)
+test('an FRR that is away is not asked', async (t) => {
+  const stop = new AbortController()
+  const frr = {
+    get connected(): boolean {
+      stop.abort()
+      return false
+    },
+    drifted: () => Promise.reject(t.fail()),
+  }
+  await watchDrift(frr, () => t.fail(), stop.signal, { everyMs: 0 })
+  t.pass()
 })

@@ -1,6 +1,6 @@
 /**
  * Notices that somebody else changed FRR's configuration. FRR tells nobody when a line comes or goes, so what it would
- * save is fingerprinted now and then; a pass then compares properly. nodeleaf's own changes cost one empty pass.
+ * save is read now and then and compared with what is known; a pass then puts it right.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Frr } from './frr/frr.ts'
@@ -10,22 +10,20 @@ export interface DriftOptions {
   readonly everyMs?: number
 }
 
-/** A look may take 5 % of the time: with thousands of VRFs FRR needs a while to print its configuration. */
-const REST = 20
+/** A look may take 1 % of the time: with thousands of VRFs FRR needs a while to print its configuration. */
+const REST = 100
 
-/** Until the signal aborts. `changed` is called after each look that saw another configuration than the one before. */
+/** Until the signal aborts. `changed` is called after each look that saw what somebody else did. */
 export async function watchDrift(
-  frr: Pick<Frr, 'connected' | 'fingerprint'>,
+  frr: Pick<Frr, 'connected' | 'drifted'>,
   changed: () => void,
   signal: AbortSignal,
   { everyMs = 5000 }: DriftOptions = {},
 ): Promise<void> {
-  let known: string | undefined
   while (!signal.aborted) {
     const began = performance.now()
-    const seen = frr.connected ? await frr.fingerprint().catch(() => undefined) : undefined
-    if (seen !== undefined && known !== undefined && seen !== known) changed()
-    known = seen ?? known
+    // A daemon that goes away is told by its socket.
+    if (frr.connected && (await frr.drifted().catch(() => false))) changed()
     const wait = Math.max(everyMs, REST * (performance.now() - began))
     await sleep(wait, undefined, { signal }).catch(() => undefined)
   }

@@ -1,10 +1,17 @@
 import test from 'ava'
 import type { NodePlan, RouterPlan, SegmentPlan } from '../api/plan/node-plan.ts'
 import { capabilities } from './frr/capabilities.ts'
+import { ownership } from './frr/daemons.ts'
+import { desired } from './frr/desired.ts'
+import { diff } from './frr/diff.ts'
 import { FrrError } from './frr/frr-error.ts'
+import type { ApplyOptions } from './frr/frr.ts'
+import { KnownTree } from './frr/known-tree.ts'
 import type { CommandResult } from './frr/refusal.ts'
 import type { EvpnVni } from './frr/state.ts'
-import { failures, FrrAdapter, missingVnis, unsupported, type FrrClient } from './frr-port.ts'
+import { enter } from './frr/tree-model.ts'
+import { root, type Command } from './frr/tree.ts'
+import { failures, FrrAdapter, unsupported, type FrrClient } from './frr-port.ts'
 import { FrrAwayError } from './ports.ts'
 
 const red = { kind: 'L3VNI', name: 'red' } as const
@@ -74,12 +81,162 @@ test('a line that was skipped is told when nothing else is', (t) => {
   t.is(failures([result('x', 'skipped', red)]).length, 1)
 })
 
-test('a VNI is missing until zebra has it, of the right type and up', (t) => {
-  const missing = (...vnis: EvpnVni[]): string[] => missingVnis(plan('10.0.0.1'), vnis).map((each) => each.for.name)
-  t.deepEqual(missing(), ['red', 'web'])
-  t.deepEqual(missing(known(100, 'L3', 'Down'), known(110, 'L2')), ['red'])
-  t.deepEqual(missing(known(100, 'L2'), known(110, 'L2')), ['red'])
-  t.deepEqual(missing(known(100, 'L3', 'Up'), known(110, 'L2')), [])
+interface Fake extends FrrClient {
+  /** What zebra was asked for: VNIs, or everything. */
+  readonly asked: (readonly number[] | 'all')[]
+  /** How often the configuration was read. */
+  reads: number
+  refuses: boolean
+  vnis: readonly EvpnVni[]
+}
+
+/** An FRR that takes every line, and knows the VNIs it is told to know. */
+function fakeFrr(): Fake {
+  let tree = root([])
+  const knownTree = new KnownTree()
+  const asked: (readonly number[] | 'all')[] = []
+  const fake = {
+    connected: true,
+    known: knownTree,
+    asked,
+    reads: 0,
+    refuses: false,
+    vnis: [] as readonly EvpnVni[],
+    ownership,
+    version: '10.3',
+    capabilities: capabilities('10.3'),
+    running: async () => {
+      fake.reads++
+      return tree
+    },
+    apply: async (commands: readonly Command[], _signal: AbortSignal, { becomes }: ApplyOptions = {}) => {
+      const sure = becomes?.age === knownTree.age
+      knownTree.forget()
+      const { age } = knownTree
+      if (fake.refuses) return commands.map((command) => ({ command, outcome: 'refused' as const, text: 'no' }))
+      tree = commands.reduce((so, { context, line }) => enter(so, context, [line]), tree)
+      if (becomes && sure) knownTree.know(becomes.tree, age)
+      return commands.map((command) => ({ command, outcome: 'ok' as const, text: '' }))
+    },
+    vrfVnis: async () => [{ vrf: 'red', vni: 100, vxlanInterface: '', sviInterface: '', state: '', routerMAC: '' }],
+    evpnVnis: async (only?: readonly number[]) => {
+      asked.push(only ?? 'all')
+      return only === undefined ? fake.vnis : fake.vnis.filter(({ vni }) => only.includes(vni))
+    },
+  }
+  return fake as unknown as Fake
+}
+
+const goingOn = new AbortController().signal
+
+async function pass(adapter: FrrAdapter, of: NodePlan, fresh?: boolean): Promise<number> {
+  const { commands } = await adapter.differences(of, fresh)
+  if (commands.length > 0) await adapter.apply(commands, goingOn)
+  return commands.length
+}
+
+test('a VNI is missing until zebra has it, of the right type, up and on its own link', async (t) => {
+  const missing = async (...vnis: EvpnVni[]): Promise<string[]> => {
+    const frr = fakeFrr()
+    frr.vnis = vnis
+    const adapter = new FrrAdapter(async () => {})
+    adapter.connected(frr)
+    return (await adapter.missing(plan('10.0.0.1'))).map((each) => each.for.name)
+  }
+  t.deepEqual(await missing(), ['red', 'web'])
+  t.deepEqual(await missing(known(100, 'L3', 'Down'), known(110, 'L2')), ['red'])
+  t.deepEqual(await missing(known(100, 'L2'), known(110, 'L2')), ['red'])
+  t.deepEqual(await missing(known(100, 'L3', 'Up'), known(110, 'L2')), [])
+  t.deepEqual(await missing({ ...known(100, 'L3', 'Up'), sviInterface: 'svi110' }, known(110, 'L2')), ['red'])
+  t.deepEqual(await missing({ ...known(100, 'L3', 'Up'), sviInterface: 'svi100' }, known(110, 'L2')), [])
+  t.deepEqual(await missing({ ...known(100, 'L3', 'Up'), sviInterface: 'br100' }, known(110, 'L2')), [])
+})
+
+test('zebra is asked only about VNIs that it did not have, that are new, or that were touched', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(frr)
+  const first = plan('10.0.0.1')
+  const asked = async (of: NodePlan, ...touched: string[]): Promise<unknown> => {
+    await adapter.missing(of, new Set(touched))
+    return frr.asked.splice(0)
+  }
+  frr.vnis = [known(110, 'L2')]
+  t.deepEqual(await asked(first), [[100, 110]])
+  t.deepEqual(await asked(first), [[100]])
+  frr.vnis = [known(100, 'L3', 'Up'), known(110, 'L2')]
+  t.deepEqual(await asked(first), [[100]])
+  t.deepEqual(await asked(first), [])
+  t.deepEqual(await asked(first, 'L2VNI/web'), [[110]])
+  const [segment] = first.segments
+  const more = { ...first, segments: [...first.segments, { ...(segment ?? t.fail()), vni: 120 }] }
+  t.deepEqual(await asked(more), [[120]])
+  await adapter.differences(more, true)
+  t.deepEqual(await asked(more), [[100, 110, 120]])
+  adapter.away('gone')
+  t.deepEqual(await asked(first), [[100, 110]])
+  await adapter.missing(first)
+  t.deepEqual(frr.asked, [[100, 110]])
+})
+
+test('many VNIs are one question', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(frr)
+  const first = plan('10.0.0.1')
+  const [segment] = first.segments
+  const segments = Array.from({ length: 50 }, (_, at) => ({ ...(segment ?? t.fail()), vni: 200 + at }))
+  await adapter.missing({ ...first, segments }, new Set())
+  t.deepEqual(frr.asked, ['all'])
+})
+
+test('after lines that were taken FRR is read once to verify, then not again', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(frr)
+  const first = plan('10.0.0.1')
+  t.true((await pass(adapter, first)) > 0)
+  t.is(frr.reads, 1)
+  t.is(await pass(adapter, first), 0)
+  t.is(frr.reads, 2)
+  const other = { ...first, vrfs: [] }
+  for (const each of [other, first, other, other]) await pass(adapter, each)
+  t.is(frr.reads, 2)
+  t.deepEqual(diff(desired(other), await frr.running()), [])
+  t.is(await pass(adapter, other, true), 0)
+  t.is(frr.reads, 4)
+})
+
+test('after a refusal, a part only, or what somebody else did, FRR is read again', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(frr)
+  const first = plan('10.0.0.1')
+  const other = { ...first, vrfs: [] }
+  const settled = async (): Promise<void> => {
+    while ((await pass(adapter, first)) > 0);
+    t.is(await pass(adapter, first), 0)
+    frr.reads = 0
+  }
+  await settled()
+  frr.refuses = true
+  await pass(adapter, other)
+  frr.refuses = false
+  await pass(adapter, other)
+  t.is(frr.reads, 1)
+
+  await settled()
+  const { commands } = await adapter.differences(other)
+  await adapter.apply(commands.slice(1), goingOn)
+  t.is((await adapter.differences(other)).commands.length, 1)
+  t.is(frr.reads, 1)
+
+  await settled()
+  const found = await adapter.differences(other)
+  frr.known.forget()
+  await adapter.apply(found.commands, goingOn)
+  t.is(await pass(adapter, other), 0)
+  t.is(frr.reads, 1)
 })
 
 test('an IPv6 VTEP is unsupported before FRR 10.6, for all that is tunnelled', (t) => {
@@ -97,7 +254,7 @@ test('FRR that goes away in the middle is away, other errors are errors', async 
     const running = async (): Promise<never> => {
       throw error
     }
-    return { connected: true, running } as never
+    return { connected: true, running, known: new KnownTree() } as never
   }
   adapter.connected(failing(new FrrError('disconnected', 'bgpd went away')))
   await t.throwsAsync(adapter.differences(plan('10.0.0.1')), { instanceOf: FrrAwayError, message: /bgpd went away/ })

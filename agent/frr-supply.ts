@@ -75,7 +75,8 @@ export class FrrSupply {
 
   /** Keeps the configuration that a managed daemon starts with when it has died. */
   async applied(): Promise<void> {
-    if (this.#managed !== undefined && this.#frr !== undefined) this.#managed.save(await this.#frr.running())
+    if (this.#managed === undefined || this.#frr === undefined) return
+    this.#managed.save(this.#frr.known.tree ?? (await this.#frr.running()))
   }
 
   /**

@@ -11,6 +11,7 @@ import { goldenPath } from './golden.ts'
 import { ManagedFrr } from './managed.ts'
 import { parse } from './text.ts'
 import { root } from './tree.ts'
+import { Vty } from './vty.ts'
 import type { ExecutionContext } from 'ava'
 import type { Block } from './tree.ts'
 
@@ -177,6 +178,86 @@ test.serial('a refused line takes back its own resource and nothing else', async
   t.true(left.length > 0)
   t.true(left.every((command) => command.for?.kind === red.kind && command.for.name === red.name))
   await goTo(t, want, 'two VPNs')
+})
+
+test.serial('what was taken is known without reading it, until somebody else changes it', async (t) => {
+  await goTo(t, named('underlay alone'), 'underlay alone')
+  const want = named('two VPNs')
+  const { age } = frr.known
+  const commands = diff(want, await frr.running(), frr.ownership)
+  await frr.apply(commands, undefined, { becomes: { tree: want, age } })
+  t.is(frr.known.tree, want)
+  t.false(await frr.drifted())
+  t.false(await frr.drifted())
+
+  for (const [daemon, lines, back] of [
+    ['bgpd', ['router bgp 64514 vrf red', 'address-family l2vpn evpn', 'no advertise ipv4 unicast'], undefined],
+    ['mgmtd', ['vrf red', 'no vni 100'], undefined],
+    ['bgpd', ['router bgp 64514', 'neighbor 10.66.66.66 remote-as 66'], 'no neighbor 10.66.66.66'],
+  ] as const) {
+    const other = await Vty.open(join(managed.socketsDir, `${daemon}.vty`))
+    for (const line of ['enable', 'configure terminal', ...lines, 'end']) await other.send(line)
+    other.close()
+    t.true(await frr.drifted(), lines.at(-1))
+    t.is(frr.known.tree, undefined)
+    t.false(await frr.drifted())
+    const repair = diff(want, await frr.running(), frr.ownership)
+    if (back !== undefined)
+      t.deepEqual(
+        repair.flatMap(({ line }) => (line.startsWith('no ') ? [line] : [])),
+        [back],
+      )
+    await frr.apply(repair, undefined, { becomes: { tree: want, age: frr.known.age } })
+    t.is(frr.known.tree, want)
+    t.false(await frr.drifted())
+  }
+
+  const other = await Vty.open(join(managed.socketsDir, 'bgpd.vty'))
+  for (const line of ['enable', 'configure terminal', 'ip prefix-list nodeleaf-x seq 5 permit any', 'end']) {
+    await other.send(line)
+  }
+  other.close()
+  await frr.apply([], undefined, { becomes: { tree: want, age: frr.known.age } })
+  t.is(frr.known.tree, want)
+  t.true(await frr.drifted(), 'seen though something was entered in between')
+  await goTo(t, want, 'two VPNs')
+})
+
+test.serial('a refused line leaves nothing to be taken for granted', async (t) => {
+  const want = named('two VPNs')
+  await goTo(t, want, 'two VPNs')
+  const nonsense = { context: ['router bgp 64514'], line: 'nonsense', undo: [], daemons: ['bgpd'] } as const
+  const results = await frr.apply([nonsense], undefined, { becomes: { tree: want, age: frr.known.age } })
+  t.is(results[0]?.outcome, 'refused')
+  t.is(frr.known.tree, undefined)
+})
+
+test.serial('some VNIs and VRFs can be asked for by themselves', async (t) => {
+  await goTo(t, named('two VPNs'), 'two VPNs')
+  const all = await until(async () => {
+    const found = await frr.vrfVnis()
+    return found.length === 2 && found
+  }, 'both VNIs')
+  t.deepEqual(
+    await frr.vrfVnis(['red', 'blue']),
+    ['red', 'blue'].map((name) => all.find(({ vrf }) => vrf === name)),
+  )
+  t.deepEqual(await frr.vrfVnis(['nobody']), [])
+  await until(async () => (await frr.evpnVnis([100])).some(({ state }) => state === 'Up'), 'VNI 100 is up')
+  const whole = await frr.evpnVnis()
+  const some = await frr.evpnVnis([100, 110, 999])
+  t.deepEqual(
+    some.map(({ vni, type }) => [vni, type]),
+    [
+      [100, 'L3'],
+      [110, 'L2'],
+    ],
+  )
+  t.deepEqual(
+    some,
+    [100, 110].map((vni) => whole.find((each) => each.vni === vni)),
+  )
+  t.is(some[0]?.sviInterface, 'br100')
 })
 
 test.serial(

@@ -1,16 +1,16 @@
 /** A running FRR: reads its configuration and state, enters commands. Everything goes over the vty sockets. */
-import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { capabilities } from './capabilities.ts'
 import { daemons, holders, measured } from './daemons.ts'
+import { diff } from './diff.ts'
 import { FrrError } from './frr-error.ts'
 import { Session } from './config-session.ts'
+import { KnownTree } from './known-tree.ts'
+import { Link } from './link.ts'
+import { RunningConfig } from './running-config.ts'
 import { bfdPeersOf, downOf, evpnVnisOf, sessionsOf, vrfVnisOf } from './state.ts'
-import { parse } from './text.ts'
-import { root } from './tree.ts'
-import { ours } from './owned.ts'
 import { takenEffect, undoPlan } from './refusal.ts'
-import { Vty, status } from './vty.ts'
+import { status } from './vty.ts'
 import type { Capabilities } from './capabilities.ts'
 import type { Ownership } from './daemons.ts'
 import type { CommandResult } from './refusal.ts'
@@ -24,6 +24,13 @@ export interface FrrOptions {
   readonly mode?: 'managed' | 'external'
   /** Ends the attempts to come back after a daemon went away. */
   readonly signal?: AbortSignal
+}
+
+export interface ApplyOptions {
+  /** What runs when every command is taken, and the age of what was known when that was found out: then it is known. */
+  readonly becomes?: { readonly tree: Block; readonly age: number } | undefined
+  /** Called with how many commands were entered since the last call. */
+  readonly done?: ((count: number) => void) | undefined
 }
 
 interface FrrEvents {
@@ -43,10 +50,17 @@ export class Frr extends EventEmitter<FrrEvents> {
   #comingBack = false
   #closed = false
   #last: Promise<unknown> = Promise.resolve()
+  /** Calls of `apply` that have not ended. */
+  #applying = 0
+  readonly #known = new KnownTree()
+  #running: RunningConfig
+  /** The known tree that was last found to be what runs. */
+  #compared: Block | undefined
 
   private constructor(options: FrrOptions) {
     super()
     this.#options = options
+    this.#running = this.#noneRead()
   }
 
   /**
@@ -83,22 +97,31 @@ export class Frr extends EventEmitter<FrrEvents> {
     return this.#links.size === daemons.length
   }
 
-  /** The configuration that nodeleaf owns, as FRR has it now. */
-  async running(): Promise<Block> {
-    const blocks: Block[] = []
-    for (const daemon of holders(this.#ownership)) {
-      const tree = parse(await this.#show(daemon, 'show running-config'))
-      // A daemon may print a line of another one (bgpd prints empty VRF blocks): only its owner's counts.
-      blocks.push(...tree.body.filter((block) => this.#ownership(block.line).includes(daemon)))
-    }
-    return ours(root(blocks), this.#options.mode ?? 'external')
+  /** What FRR's configuration is known to be; who compares it with what is wanted keeps it up to date. */
+  get known(): KnownTree {
+    return this.#known
   }
 
-  /** Another one whenever anything in the daemons' configuration is another; what exactly, `running` says. */
-  async fingerprint(): Promise<string> {
-    const hash = createHash('sha256')
-    for (const daemon of holders(this.#ownership)) hash.update(await this.#show(daemon, 'show running-config'))
-    return hash.digest('hex')
+  /** The configuration that nodeleaf owns, as FRR has it now. */
+  async running(): Promise<Block> {
+    return this.#running.take(await this.#texts())
+  }
+
+  /**
+   * Whether somebody else changed FRR's configuration since it became known, or since the last look when it is not known.
+   * It is not known any more then. Not to be told from own changes while commands are entered: false.
+   */
+  async drifted(): Promise<boolean> {
+    const { tree: known, age } = this.#known
+    const began = this.#running.began
+    const texts = await this.#texts()
+    if (this.#applying > 0 || this.#known.age !== age) return false
+    if (this.#running.isLast(texts) && (known === undefined || known === this.#compared)) return false
+    const tree = this.#running.take(texts)
+    const other = known === undefined ? began : diff(known, tree, this.#ownership).length > 0
+    if (other) this.#known.forget()
+    else this.#compared = known
+    return other
   }
 
   /**
@@ -107,8 +130,17 @@ export class Frr extends EventEmitter<FrrEvents> {
    * @returns one result per command, in order.
    * @throws FrrError `disconnected` when a daemon goes away in between: read `running` and diff again.
    */
-  apply(commands: readonly Command[], signal?: AbortSignal): Promise<readonly CommandResult[]> {
-    const applied = this.#last.then(() => this.#apply(commands, signal))
+  apply(
+    commands: readonly Command[],
+    signal?: AbortSignal,
+    options: ApplyOptions = {},
+  ): Promise<readonly CommandResult[]> {
+    this.#applying++
+    const applied = this.#last
+      .then(() => this.#apply(commands, signal, options))
+      .finally(() => {
+        this.#applying--
+      })
     this.#last = applied.catch(() => undefined)
     return applied
   }
@@ -125,14 +157,18 @@ export class Frr extends EventEmitter<FrrEvents> {
     return downOf(await this.#json('bgpd', 'show bgp vrf all summary failed json'))
   }
 
-  /** VNIs with their VXLAN device, VRF and remote VTEPs as zebra sees them. */
-  async evpnVnis(): Promise<readonly EvpnVni[]> {
-    return evpnVnisOf(await this.#json('zebra', 'show evpn vni detail json'))
+  /** VNIs with their VXLAN device, VRF and remote VTEPs as zebra sees them: all of them, or which of these it knows. */
+  async evpnVnis(only?: readonly number[]): Promise<readonly EvpnVni[]> {
+    if (only === undefined) return evpnVnisOf(await this.#json('zebra', 'show evpn vni detail json'))
+    const told = await Promise.all(only.map((vni) => this.#json('zebra', `show evpn vni ${vni} json`)))
+    return evpnVnisOf(told).filter(({ vni }) => vni > 0)
   }
 
-  /** Which VRF has which L3VNI: complete as soon as zebra knows, before the links are up. */
-  async vrfVnis(): Promise<readonly VrfVni[]> {
-    return vrfVnisOf(await this.#json('zebra', 'show vrf vni json'))
+  /** Which VRF (of all, or of these) has which L3VNI: complete as soon as zebra knows, before the links are up. */
+  async vrfVnis(only?: readonly string[]): Promise<readonly VrfVni[]> {
+    if (only === undefined) return vrfVnisOf(await this.#json('zebra', 'show vrf vni json'))
+    const told = await Promise.all(only.map((vrf) => this.#json('zebra', `show vrf ${vrf} vni json`)))
+    return told.flatMap(vrfVnisOf)
   }
 
   async bfdPeers(): Promise<readonly BfdPeer[]> {
@@ -145,12 +181,20 @@ export class Frr extends EventEmitter<FrrEvents> {
     this.#links.clear()
   }
 
-  async #apply(commands: readonly Command[], signal?: AbortSignal): Promise<readonly CommandResult[]> {
+  async #apply(
+    commands: readonly Command[],
+    signal: AbortSignal | undefined,
+    { becomes, done }: ApplyOptions,
+  ): Promise<readonly CommandResult[]> {
+    const sure = becomes?.age === this.#known.age
+    this.#known.forget()
+    const { age } = this.#known
     const results: CommandResult[] = []
     for (const batch of byDaemon(commands)) {
       signal?.throwIfAborted()
-      results.push(...(await this.#enter(batch)))
+      results.push(...(await this.#enter(batch, done)))
     }
+    if (becomes && sure && results.every(({ outcome }) => outcome === 'ok')) this.#known.know(becomes.tree, age)
     const judged = await this.#judged(results)
     const undone = new Map<Command, CommandResult>()
     for (const batch of byDaemon(undoPlan(judged))) {
@@ -163,18 +207,26 @@ export class Frr extends EventEmitter<FrrEvents> {
     return judged.map((result) => undone.get(result.command) ?? result)
   }
 
-  async #enter(batch: readonly Command[]): Promise<readonly CommandResult[]> {
-    return this.#configure(batch[0]?.daemons[0], (session) => session.enter(batch))
+  async #enter(batch: readonly Command[], done?: (count: number) => void): Promise<readonly CommandResult[]> {
+    return this.#configure(batch[0]?.daemons[0], (session) => session.enter(batch), done)
   }
 
   async #takeBack(batch: readonly Command[]): Promise<readonly string[]> {
     return this.#configure(batch[0]?.daemons[0], (session) => session.takeBack(batch))
   }
 
-  async #configure<T>(daemon: Daemon | undefined, work: (session: Session) => Promise<T>): Promise<T> {
+  async #configure<T>(
+    daemon: Daemon | undefined,
+    work: (session: Session) => Promise<T>,
+    done?: (count: number) => void,
+  ): Promise<T> {
     const link = daemon && this.#links.get(daemon)
     if (!link) throw new FrrError('disconnected', `FRR's ${daemon ?? 'owner of the line'} is not running`)
-    await using session = await Session.begin(link.config, daemon, () => this.commands++)
+    const count = () => {
+      this.commands++
+      done?.(1)
+    }
+    await using session = await Session.begin(link.config, daemon, count)
     return await work(session)
   }
 
@@ -187,6 +239,14 @@ export class Frr extends EventEmitter<FrrEvents> {
         ? { ...result, outcome: takenEffect(result.command, running) ? ('ok' as const) : ('refused' as const) }
         : result,
     )
+  }
+
+  /** What the daemons print as their configuration. */
+  async #texts(): Promise<ReadonlyMap<Daemon, string>> {
+    const asked = holders(this.#ownership).map(
+      async (daemon) => [daemon, await this.#show(daemon, 'show running-config')] as const,
+    )
+    return new Map(await Promise.all(asked))
   }
 
   async #show(daemon: Daemon, line: string): Promise<string> {
@@ -232,11 +292,18 @@ export class Frr extends EventEmitter<FrrEvents> {
     }
     this.#version = version
     this.#ownership = ownership
+    this.#running = this.#noneRead()
+  }
+
+  #noneRead(): RunningConfig {
+    const owns = (daemon: Daemon, line: string) => this.#ownership(line).includes(daemon)
+    return new RunningConfig({ mode: this.#options.mode ?? 'external', owns })
   }
 
   #lost(daemon: Daemon, link: Link): void {
     if (this.#closed || this.#links.get(daemon) !== link) return
     this.#links.delete(daemon)
+    this.#known.forget()
     link.close()
     this.emit('disconnected', daemon)
     if (!this.#comingBack) void this.#comeBack()
@@ -256,33 +323,6 @@ export class Frr extends EventEmitter<FrrEvents> {
     }
     this.#comingBack = false
     if (this.connected) this.emit('connected')
-  }
-}
-
-/** Two connections to a daemon: a `show` need not wait for, or stand in, a configuration session. */
-class Link {
-  readonly config: Vty
-  readonly show: Vty
-
-  private constructor(config: Vty, show: Vty) {
-    this.config = config
-    this.show = show
-  }
-
-  static async open(path: string): Promise<Link> {
-    const [config, show] = await Promise.all([Vty.open(path), Vty.open(path)])
-    await Promise.all([config.send('enable'), show.send('enable')])
-    return new Link(config, show)
-  }
-
-  whenClosed(listener: () => void): void {
-    this.config.whenClosed(listener)
-    this.show.whenClosed(listener)
-  }
-
-  close(): void {
-    this.config.close()
-    this.show.close()
   }
 }
 

@@ -13,6 +13,7 @@ import { binaryOf, userOf } from './installation.ts'
 import { daemons, ownership } from './daemons.ts'
 import { FrrError } from './frr-error.ts'
 import { isRunning, pidIn } from './daemon-process.ts'
+import { Memo } from './memo.ts'
 import { format } from './text.ts'
 import { root } from './tree.ts'
 import { Vty } from './vty.ts'
@@ -36,6 +37,9 @@ export interface Started {
 export class ManagedFrr {
   readonly #options: ManagedOptions
   readonly #dir: string
+  /** What `save` wrote last. */
+  readonly #saved = new Map<Daemon, string>()
+  readonly #texts = new Memo<string>()
 
   constructor(options: ManagedOptions) {
     this.#options = options
@@ -71,7 +75,10 @@ export class ManagedFrr {
     const user = userOf()
     for (const daemon of daemons) {
       const blocks = tree.body.filter((block) => ownership(block.line).includes(daemon))
-      this.#write(this.#configFile(daemon), blocks.length === 0 ? '' : format(root(blocks)), user)
+      const text = blocks.length === 0 ? '' : format(root(blocks), this.#texts)
+      if (this.#saved.get(daemon) === text) continue
+      this.#write(this.#configFile(daemon), text, user)
+      this.#saved.set(daemon, text)
     }
   }
 
@@ -100,6 +107,7 @@ export class ManagedFrr {
       chmodSync(dir, 0o750)
     }
     rmSync(this.#stopFile, { force: true })
+    this.#saved.clear()
     for (const daemon of daemons) {
       if (!existsSync(this.#configFile(daemon))) this.#write(this.#configFile(daemon), '', user)
       // What a reboot or a crash left behind must not be taken for a daemon.

@@ -1,11 +1,12 @@
 /** Trees to FRR's configuration text and back, in the dialect of `show running-config`. */
+import { Memo } from './memo.ts'
 import { closingOf } from './tree.ts'
 import type { Block } from './tree.ts'
 
 /** The configuration text of a tree, indented as FRR does. Passwords are in it: for files of mode 0600 and sockets only. */
-export function format(tree: Block): string {
+export function format(tree: Block, texts = new Memo<string>()): string {
   const text = tree.body.flatMap((child, at) => [
-    ...lines(child, []),
+    texts.take(child, [], () => lines(child, []).join('\n')),
     ...(closingOf([], child.line) === undefined && sameKind(child, tree.body[at + 1]) ? [] : ['!']),
   ])
   return text.join('\n') + '\n'
@@ -56,6 +57,13 @@ export function parse(text: string): Block {
     if (closingOf(context, line) !== undefined) open.push(child)
   }
   return closed(tree)
+}
+
+/** The text in pieces, each of which `parse` reads as it would in the whole: at the lines that end whatever is open. */
+export function sections(text: string): readonly string[] {
+  const starts = [...text.matchAll(/^\S.*$/gm)].filter(([line]) => closingOf([], line.trim()) !== undefined)
+  const cuts = [0, ...starts.map(({ index }) => index).filter((index) => index > 0), text.length]
+  return cuts.slice(1).map((end, at) => text.slice(cuts[at], end))
 }
 
 interface Open {
