@@ -83,7 +83,7 @@ test('a line that was skipped is told when nothing else is', (t) => {
 
 interface Fake extends FrrClient {
   /** What zebra was asked for: VNIs, or everything. */
-  readonly asked: (readonly number[] | 'all')[]
+  readonly asked: (readonly number[] | 'all' | 'count')[]
   /** How often the configuration was read. */
   reads: number
   refuses: boolean
@@ -94,7 +94,7 @@ interface Fake extends FrrClient {
 function fakeFrr(): Fake {
   let tree = root([])
   const knownTree = new KnownTree()
-  const asked: (readonly number[] | 'all')[] = []
+  const asked: (readonly number[] | 'all' | 'count')[] = []
   const fake = {
     connected: true,
     known: knownTree,
@@ -117,6 +117,10 @@ function fakeFrr(): Fake {
       tree = commands.reduce((so, { context, line }) => enter(so, context, [line]), tree)
       if (becomes && sure) knownTree.know(becomes.tree, age)
       return commands.map((command) => ({ command, outcome: 'ok' as const, text: '' }))
+    },
+    vniCount: async () => {
+      asked.push('count')
+      return fake.vnis.length
     },
     vrfVnis: async () => [{ vrf: 'red', vni: 100, vxlanInterface: '', sviInterface: '', state: '', routerMAC: '' }],
     evpnVnis: async (only?: readonly number[]) => {
@@ -188,6 +192,37 @@ test('many VNIs are one question', async (t) => {
   const segments = Array.from({ length: 50 }, (_, at) => ({ ...(segment ?? t.fail()), vni: 200 + at }))
   await adapter.missing({ ...first, segments }, new Set())
   t.deepEqual(frr.asked, ['all'])
+})
+
+test('waiting for VNIs ends when zebra has them, and asks for the whole table only then', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(frr)
+  const first = plan('10.0.0.1')
+  const [segment] = first.segments
+  const segments = Array.from({ length: 50 }, (_, at) => ({ ...(segment ?? t.fail()), vni: 200 + at }))
+  const many = { ...first, segments }
+  const waiting = adapter.caughtUp(many, undefined, goingOn)
+  while (frr.asked.length < 3) await new Promise((resolve) => setImmediate(resolve))
+  t.deepEqual(new Set(frr.asked), new Set(['count']))
+  frr.vnis = [known(100, 'L3', 'Down'), ...segments.map(({ vni }) => known(vni, 'L2'))]
+  await waiting
+  t.deepEqual(frr.asked.slice(-2), ['count', 'all'])
+
+  frr.asked.splice(0)
+  await adapter.caughtUp(many, new Set(['L3VNI/red']), goingOn)
+  t.deepEqual(frr.asked.splice(0), [[100]])
+  await adapter.caughtUp(many, new Set(['L3VNI/other']), goingOn)
+  t.deepEqual(frr.asked, [])
+})
+
+test('waiting for VNIs ends with the agent', async (t) => {
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(fakeFrr())
+  const stop = new AbortController()
+  const waiting = adapter.caughtUp(plan('10.0.0.1'), undefined, stop.signal)
+  stop.abort()
+  await t.notThrowsAsync(waiting)
 })
 
 test('after lines that were taken FRR is read once to verify, then not again', async (t) => {

@@ -1,5 +1,4 @@
 /** FRR as the reconciler sees it: `agent/frr` behind the reconciler's port, and away until it answers. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { NodePlan, ResourceRef, SegmentPlan, VrfPlan } from '../api/plan/node-plan.ts'
 import { DesiredTrees } from './frr/desired.ts'
 import { diff } from './frr/diff.ts'
@@ -8,7 +7,7 @@ import type { ApplyOptions, Frr } from './frr/frr.ts'
 import type { CommandResult } from './frr/refusal.ts'
 import type { EvpnVni } from './frr/state.ts'
 import type { Command } from './frr/tree.ts'
-import { bridgeName, sviName } from './kernel/names.ts'
+import { caughtUp, missingVnis, settle, tunnelledOf, vnisOf } from './frr-vnis.ts'
 import { masked, messageOf } from '../log/log.ts'
 import { FrrAwayError, type FrrDifferences, type FrrPort, type Remark, type Step } from './ports.ts'
 import { keyOfRef, type Failure } from './resource-state.ts'
@@ -25,6 +24,7 @@ export type FrrClient = Pick<
   | 'apply'
   | 'vrfVnis'
   | 'evpnVnis'
+  | 'vniCount'
   | 'sessions'
   | 'down'
   | 'bfdPeers'
@@ -43,10 +43,6 @@ export interface FrrObserved {
 
 /** Thousands of VNIs take FRR a second or two to print. */
 const ANSWER_MS = 5000
-const SETTLE_MS = 5000
-const SETTLE_STEPS_MS = [1, 2, 5, 10, 20] as const
-/** A question for one VNI costs zebra as much as 30 to 60 rows of the whole table. */
-const NARROW = 32
 
 export class FrrAdapter implements FrrPort<FrrStep> {
   #frr: FrrClient | undefined
@@ -128,12 +124,21 @@ export class FrrAdapter implements FrrPort<FrrStep> {
         ({ of }) => touched === undefined || !this.#seen.has(of) || touched.has(keyOfRef(of.for)),
       )
       if (asked.length === 0) return []
-      const known = await frr.evpnVnis(asked.length > NARROW ? undefined : asked.map(({ vni }) => vni))
-      const remarks = missingVnis(asked, known)
+      const remarks = missingVnis(asked, await vnisOf(frr, asked))
       for (const { of } of asked) this.#seen.add(of)
       for (const { of } of remarks) this.#seen.delete(of)
       return remarks.map(({ of, message }) => ({ for: of.for, message }))
     })
+  }
+
+  /**
+   * Until zebra has the VNIs of the plan, or of the touched resources, that have a device; at the latest when no more came
+   * for a while. A port costs zebra a walk over all ports for each VNI that comes after it. @throws FrrAwayError
+   */
+  caughtUp(plan: NodePlan, touched: ReadonlySet<string> | undefined, signal: AbortSignal): Promise<void> {
+    const asked = tunnelledOf(plan).filter(({ of }) => touched === undefined || touched.has(keyOfRef(of.for)))
+    if (asked.length === 0) return Promise.resolve()
+    return this.#asking((frr) => caughtUp(frr, asked, signal))
   }
 
   /**
@@ -220,62 +225,6 @@ export function failures(results: readonly CommandResult[]): Failure[] {
 }
 
 const keyOf = (ref: ResourceRef | undefined): string => (ref === undefined ? '' : keyOfRef(ref))
-
-/** Until `show vrf vni` lists the VNIs that were entered: zebra takes them from mgmtd on its own time. */
-async function settle(frr: FrrClient, results: readonly CommandResult[], signal: AbortSignal): Promise<void> {
-  const entered = results.flatMap(({ command, outcome }) => {
-    const vrf = /^vrf (\S+)$/.exec(command.context[0] ?? '')?.[1]
-    const vni = /^vni (\d+)$/.exec(command.line)?.[1]
-    return outcome === 'ok' && vrf !== undefined && vni !== undefined ? [{ vrf, vni: Number(vni) }] : []
-  })
-  if (entered.length === 0) return
-  const vrfs = entered.length > NARROW ? undefined : entered.map(({ vrf }) => vrf)
-  const end = performance.now() + SETTLE_MS
-  for (let step = 0; performance.now() < end && !signal.aborted; step++) {
-    const known = new Map((await frr.vrfVnis(vrfs)).map(({ vrf, vni }) => [vrf, vni]))
-    if (entered.every(({ vrf, vni }) => known.get(vrf) === vni)) return
-    await sleep(SETTLE_STEPS_MS[step] ?? SETTLE_STEPS_MS.at(-1))
-  }
-}
-
-/** A VNI of the plan, and the part of the plan it is for. */
-interface Tunnelled {
-  readonly vni: number
-  readonly type: 'L2' | 'L3'
-  readonly of: VrfPlan | SegmentPlan
-}
-
-function tunnelledOf(plan: NodePlan): readonly Tunnelled[] {
-  const routed = plan.vrfs.flatMap((of) =>
-    of.l3vni === undefined ? [] : [{ of, vni: of.l3vni.vni, type: 'L3' as const }],
-  )
-  return [...routed, ...plan.segments.map((of) => ({ of, vni: of.vni, type: 'L2' as const }))]
-}
-
-/** Which of these VNIs zebra does not have, has down, or has on the wrong link. */
-function missingVnis(
-  asked: readonly Tunnelled[],
-  known: readonly EvpnVni[],
-): readonly { readonly of: VrfPlan | SegmentPlan; readonly message: string }[] {
-  const byVni = new Map(known.map((vni) => [vni.vni, vni]))
-  return asked.flatMap(({ of, vni, type }) => {
-    const message = wrongWith(vni, type, byVni.get(vni))
-    return message === undefined ? [] : [{ of, message }]
-  })
-}
-
-function wrongWith(vni: number, type: 'L2' | 'L3', found: EvpnVni | undefined): string | undefined {
-  if (found?.type !== type) return `zebra does not know VNI ${vni} as ${type} yet`
-  if (type === 'L2') return undefined
-  const { state, sviInterface, vrf } = found
-  if (state !== 'Up') return `VNI ${vni} is ${state ?? 'not up'} in zebra`
-  if (sviInterface === undefined || sviInterface === bridgeName(vni) || sviInterface === sviName(vni)) return undefined
-  // FRR issue 23028: what comes up in the VRF last may take the place of its L3VNI's link.
-  return (
-    `zebra routes VNI ${vni} over ${sviInterface}, which is not its link (FRR issue 23028): ` +
-    `enter "no vni ${vni}", then "vni ${vni}" in "vrf ${vrf}" with vtysh`
-  )
-}
 
 /** IPv6 VTEPs are the only thing of a plan that an FRR may lack; everything tunnelled is hit. */
 export function unsupported(plan: NodePlan, frr: Pick<FrrClient, 'capabilities' | 'version'>): Remark[] {

@@ -8,7 +8,7 @@ import { Session } from './config-session.ts'
 import { KnownTree } from './known-tree.ts'
 import { Link } from './link.ts'
 import { RunningConfig } from './running-config.ts'
-import { bfdPeersOf, downOf, evpnVnisOf, sessionsOf, vrfVnisOf } from './state.ts'
+import { bfdPeersOf, downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
 import { takenEffect, undoPlan } from './refusal.ts'
 import { status } from './vty.ts'
 import type { Capabilities } from './capabilities.ts'
@@ -162,6 +162,11 @@ export class Frr extends EventEmitter<FrrEvents> {
     if (only === undefined) return evpnVnisOf(await this.#json('zebra', 'show evpn vni detail json'))
     const told = await Promise.all(only.map((vni) => this.#json('zebra', `show evpn vni ${vni} json`)))
     return evpnVnisOf(told).filter(({ vni }) => vni > 0)
+  }
+
+  /** How many VNIs zebra has: the same question for a thousand of them as for one. */
+  async vniCount(): Promise<number | undefined> {
+    return vniCountOf(await this.#json('zebra', 'show evpn json'))
   }
 
   /** Which VRF (of all, or of these) has which L3VNI: complete as soon as zebra knows, before the links are up. */

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { capabilities } from './capabilities.ts'
-import { downOf, evpnVnisOf, sessionsOf, vrfVnisOf } from './state.ts'
+import { downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
 
 test('a session sums its families and carries its BFD state', (t) => {
   const peer = {
@@ -69,4 +69,9 @@ test('which sessions are down is the same text as long as the same ones are', (t
   t.is(down('b', 'a'), down('a', 'b'))
   t.is(new Set([down(), down('a'), down('b'), down('a', 'b')]).size, 4)
   t.is(downOf({}), '')
+})
+
+test('the number of VNIs is known when zebra tells it', (t) => {
+  t.is(vniCountOf({ numVnis: 3, numL2Vnis: 2, numL3Vnis: 1 }), 3)
+  t.is(vniCountOf({}), undefined)
 })

@@ -133,6 +133,12 @@ export function evpnVnisOf(json: unknown): readonly EvpnVni[] {
   })
 }
 
+/** `show evpn json`: how many VNIs of both layers zebra has; undefined when it does not say. */
+export function vniCountOf(json: unknown): number | undefined {
+  const count = record(json)['numVnis']
+  return typeof count === 'number' ? count : undefined
+}
+
 /** `show vrf vni json`. */
 export function vrfVnisOf(json: unknown): readonly VrfVni[] {
   return list(record(json)['vrfs']).map((item) => {

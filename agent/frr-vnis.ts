@@ -1,0 +1,95 @@
+/** What zebra knows of a plan's VNIs: asked narrowly, and waited for no longer than it makes progress. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { NodePlan, SegmentPlan, VrfPlan } from '../api/plan/node-plan.ts'
+import type { Frr } from './frr/frr.ts'
+import type { CommandResult } from './frr/refusal.ts'
+import type { EvpnVni } from './frr/state.ts'
+import { bridgeName, sviName } from './kernel/names.ts'
+
+type Zebra = Pick<Frr, 'evpnVnis' | 'vniCount' | 'vrfVnis'>
+
+const SETTLE_MS = 5000
+const SETTLE_STEPS_MS = [1, 2, 5, 10, 20] as const
+/** zebra is as far as it gets when it learns of no VNI for this long; it is silent for a second when it is busy. */
+const STANDSTILL_MS = 3000
+/** A question for one VNI costs zebra as much as 30 to 60 rows of the whole table. */
+const NARROW = 32
+
+/** Until `show vrf vni` lists the VNIs that were entered: zebra takes them from mgmtd on its own time. */
+export async function settle(frr: Zebra, results: readonly CommandResult[], signal: AbortSignal): Promise<void> {
+  const entered = results.flatMap(({ command, outcome }) => {
+    const vrf = /^vrf (\S+)$/.exec(command.context[0] ?? '')?.[1]
+    const vni = /^vni (\d+)$/.exec(command.line)?.[1]
+    return outcome === 'ok' && vrf !== undefined && vni !== undefined ? [{ vrf, vni: Number(vni) }] : []
+  })
+  if (entered.length === 0) return
+  const vrfs = entered.length > NARROW ? undefined : entered.map(({ vrf }) => vrf)
+  const end = performance.now() + SETTLE_MS
+  for (let step = 0; performance.now() < end && !signal.aborted; step++) {
+    const known = new Map((await frr.vrfVnis(vrfs)).map(({ vrf, vni }) => [vrf, vni]))
+    if (entered.every(({ vrf, vni }) => known.get(vrf) === vni)) return
+    await sleep(SETTLE_STEPS_MS[step] ?? SETTLE_STEPS_MS.at(-1))
+  }
+}
+
+export async function caughtUp(frr: Zebra, asked: readonly Tunnelled[], signal: AbortSignal): Promise<void> {
+  const vnis = asked.length > NARROW ? undefined : asked.map(({ vni }) => vni)
+  let [last, most] = [performance.now(), -1]
+  for (let step = 0; performance.now() < last + STANDSTILL_MS && !signal.aborted; step++) {
+    // The whole table is asked for only when it may be complete.
+    const count = vnis === undefined ? await frr.vniCount() : undefined
+    const known = count !== undefined && count < asked.length ? count : knownOf(asked, await frr.evpnVnis(vnis))
+    if (known >= asked.length) return
+    if (known > most) [last, most] = [performance.now(), known]
+    await sleep(SETTLE_STEPS_MS[step] ?? SETTLE_STEPS_MS.at(-1))
+  }
+}
+
+function knownOf(asked: readonly Tunnelled[], known: readonly EvpnVni[]): number {
+  const types = new Map(known.map(({ vni, type }) => [vni, type]))
+  return asked.filter(({ vni, type }) => types.get(vni) === type).length
+}
+
+/** A VNI of the plan, and the part of the plan it is for. */
+interface Tunnelled {
+  readonly vni: number
+  readonly type: 'L2' | 'L3'
+  readonly of: VrfPlan | SegmentPlan
+}
+
+export function tunnelledOf(plan: NodePlan): readonly Tunnelled[] {
+  const routed = plan.vrfs.flatMap((of) =>
+    of.l3vni === undefined ? [] : [{ of, vni: of.l3vni.vni, type: 'L3' as const }],
+  )
+  return [...routed, ...plan.segments.map((of) => ({ of, vni: of.vni, type: 'L2' as const }))]
+}
+
+/** Which of these VNIs zebra does not have, has down, or has on the wrong link. */
+export function missingVnis(
+  asked: readonly Tunnelled[],
+  known: readonly EvpnVni[],
+): readonly { readonly of: VrfPlan | SegmentPlan; readonly message: string }[] {
+  const byVni = new Map(known.map((vni) => [vni.vni, vni]))
+  return asked.flatMap(({ of, vni, type }) => {
+    const message = wrongWith(vni, type, byVni.get(vni))
+    return message === undefined ? [] : [{ of, message }]
+  })
+}
+
+function wrongWith(vni: number, type: 'L2' | 'L3', found: EvpnVni | undefined): string | undefined {
+  if (found?.type !== type) return `zebra does not know VNI ${vni} as ${type} yet`
+  if (type === 'L2') return undefined
+  const { state, sviInterface, vrf } = found
+  if (state !== 'Up') return `VNI ${vni} is ${state ?? 'not up'} in zebra`
+  if (sviInterface === undefined || sviInterface === bridgeName(vni) || sviInterface === sviName(vni)) return undefined
+  // FRR issue 23028: what comes up in the VRF last may take the place of its L3VNI's link.
+  return (
+    `zebra routes VNI ${vni} over ${sviInterface}, which is not its link (FRR issue 23028): ` +
+    `enter "no vni ${vni}", then "vni ${vni}" in "vrf ${vrf}" with vtysh`
+  )
+}
+
+/** These VNIs as zebra has them; others may be in the answer. */
+export function vnisOf(frr: Zebra, asked: readonly Tunnelled[]): Promise<readonly EvpnVni[]> {
+  return frr.evpnVnis(asked.length > NARROW ? undefined : asked.map(({ vni }) => vni))
+}
