@@ -10,6 +10,13 @@ test('without flags everything has a default', (t) => {
   t.is(options.frrName, 'nodeleaf')
   t.is(options.frrSockets, '/run/frr/nodeleaf')
   t.is(options.health, undefined)
+  t.is(options.datapath, 'auto')
+})
+
+test('the shape of the datapath may be forced', (t) => {
+  t.is(parseOptions(['--datapath', 'single']).datapath, 'single')
+  t.is(parseOptions(['--datapath=per-vni']).datapath, 'per-vni')
+  t.throws(() => parseOptions(['--datapath', 'both']), { message: /--datapath.*auto, single/ })
 })
 
 test('the FRR path space and its sockets follow the namespace', (t) => {

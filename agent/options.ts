@@ -9,6 +9,7 @@ import {
   type Endpoint,
   type Flags,
 } from '../flags/flags.ts'
+import { DATAPATH_MODES, type DatapathMode } from './datapath.ts'
 import { FORMATS, LEVELS, type Format, type Level } from '../log/log.ts'
 
 export interface AgentOptions {
@@ -32,6 +33,8 @@ export interface AgentOptions {
   readonly logFormat: Format
   readonly logLevel: Level
   readonly resyncSeconds: number
+  /** How VNIs are laid out in the kernel. */
+  readonly datapath: DatapathMode
 }
 
 export interface ControllerOptions {
@@ -91,6 +94,11 @@ const FLAGS: Flags = {
   'frr-name': { value: 'NAME', help: 'FRR path space (-N) (default: the name of the namespace)' },
   'frr-sockets': { value: 'DIR', help: "directory of FRR's vty sockets (default: /run/frr/FRR-NAME)" },
   health: { value: 'ADDRESS:PORT', help: 'serve /healthz, /readyz and /metrics over TCP (default: off)' },
+  datapath: {
+    value: 'SHAPE',
+    default: 'auto',
+    help: 'auto, single (VNIs share VXLAN devices) or per-vni (one for each)',
+  },
   resync: { value: 'SECONDS', default: '30', help: 'look for differences at least this often' },
   'log-format': { value: 'FORMAT', default: 'kv', help: 'kv or json' },
   'log-level': { value: 'LEVEL', default: 'info', help: 'debug, info, warn or error' },
@@ -144,6 +152,7 @@ export function parseOptions(args: readonly string[]): AgentOptions {
     ...(health === undefined ? {} : { health: endpoint('health', health) }),
     logFormat: oneOf('--log-format', required('log-format'), FORMATS),
     logLevel: oneOf('--log-level', required('log-level'), LEVELS),
+    datapath: oneOf('--datapath', required('datapath'), DATAPATH_MODES),
     resyncSeconds: integer('resync', required('resync'), 1, 86_400),
   }
 }

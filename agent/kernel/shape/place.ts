@@ -14,8 +14,12 @@ export type ShardClass = 'l2' | 'l3' | 'l2-flooding'
 
 const CLASSES: readonly ShardClass[] = ['l2', 'l3', 'l2-flooding']
 
-/** A bridge takes 1023 ports (BR_MAX_PORTS), and what is on its way out counts as well. */
-export const SHARD_VNIS = 1000
+/**
+ * How many VNIs share a bridge, those on their way out counted. A bridge takes 1023 ports (BR_MAX_PORTS), but zebra reads
+ * all that it forwards for each VNI that comes up: measured at 1000 VNIs, one more takes 28 to 60 ms with 1000 a shard,
+ * 4 to 6 ms with 128, and no less with 64.
+ */
+export const SHARD_VNIS = 128
 
 /** 1 is every bridge's default. */
 const FIRST_VID = 2
