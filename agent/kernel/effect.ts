@@ -1,203 +1,133 @@
-/** Does one operation: the thin part, all decisions were `diff`'s. */
-import { changedFields, type LinkField } from './change.ts'
-import { KernelError } from './kernel-error.ts'
-import type { Namespaces } from './namespaces.ts'
-import { deleteAddress, replaceAddress } from './netlink/address.ts'
-import { addLink, changeLink, deleteLink, getLink, type Link, type LinkChange } from './netlink/link.ts'
-import type { LinkData } from './netlink/link-data.ts'
+/** Does operations: the thin part, all decisions were `diff`'s. */
+import { deleteAddressRequest, replaceAddressRequest } from './netlink/address.ts'
 import { AF_INET, AF_INET6 } from './netlink/inet.ts'
 import { NetlinkError } from './netlink/netlink-error.ts'
-import { RT_TABLE_LOCAL, addRoute, deleteRoute, listRoutes, replaceRoute, type RouteSpec } from './netlink/route.ts'
+import {
+  RT_TABLE_LOCAL,
+  addRouteRequest,
+  deleteRouteRequest,
+  listRoutes,
+  replaceRouteRequest,
+  type RouteSpec,
+} from './netlink/route.ts'
 import { addRule, deleteRule, listRules } from './netlink/rule.ts'
-import { warningsOf } from './nic/record.ts'
-import type { NicMover } from './nic/move.ts'
-import type { AddressObject, LinkObject, LocalRuleObject, Namespace, RouteObject } from './objects.ts'
-import type { Operation } from './operation.ts'
-import { aliasOf, GROUP_OWNED, GROUP_PLUGGED, ownerOf, PROTOCOL } from './owner.ts'
+import { linkTalk } from './link-effect.ts'
 import { isLocalRule } from './local-rule.ts'
-import { where } from './surviving.ts'
-import { tolerate } from './tolerate.ts'
+import type { Namespaces } from './namespaces.ts'
+import { warningsOf } from './nic/record.ts'
+import type { AddressObject, LocalRuleObject, RouteObject } from './objects.ts'
+import type { Operation } from './operation.ts'
+import { PROTOCOL } from './owner.ts'
+import { converse, DONE, type Outcome, type Talk } from './talk.ts'
+import { performVlans } from './vlan-effect.ts'
+import { indexOf, type World } from './world.ts'
 
 const LINK_SCOPE = 253
 
-/** Returns what a person should know. Throws KernelError, NetlinkError, and errors of node:fs. */
-export function perform(operation: Operation, namespaces: Namespaces, nics: NicMover): readonly string[] {
+/** Whether the kernel does not mind in which order two such operations are done, and they may be done at once. */
+export function together({ do: what, object }: Operation, other: Operation): boolean {
+  if (what !== other.do || object.namespace !== other.object.namespace) return false
+  if (object.type === 'link') {
+    return other.object.type === 'link' && object.kind === other.object.kind && object.kind !== 'nic'
+  }
+  return object.type === other.object.type
+}
+
+/** Whether many like it cost the kernel hardly more than one. */
+export function asOne({ object }: Operation): boolean {
+  return object.type === 'vlan'
+}
+
+/** One outcome an operation, in order. They must be such as `together` allows. */
+export function perform(operations: readonly Operation[], world: World): readonly Outcome[] {
+  if (operations.every(({ object }) => object.type === 'vlan')) return performVlans(operations, world)
+  const talks = operations.flatMap((operation) => talkOf(operation, world) ?? [])
+  if (talks.length === operations.length) return converse(talks, world.send)
+  return operations.map((operation) => {
+    try {
+      performAlone(operation, world)
+      return DONE
+    } catch (error) {
+      return { done: false, error }
+    }
+  })
+}
+
+function talkOf(operation: Operation, world: World): Talk | undefined {
   const { object } = operation
   switch (object.type) {
     case 'link':
-      if (object.kind === 'nic' && operation.do === 'create') return warningsOf(nics.bring(object))
-      if (object.kind === 'nic' && operation.do === 'delete') nics.giveBack(object.name)
-      else performLink(operation, object, namespaces)
-      break
+      if (object.kind === 'nic' && (operation.do === 'create' || operation.do === 'delete')) return undefined
+      return linkTalk(operation, object, world)
     case 'address':
-      performAddress(operation, object, namespaces)
-      break
+      return addressTalk(operation, object, world)
     case 'route':
-      performRoute(operation, object, namespaces)
-      break
+      return routeTalk(operation, object, world)
+    case 'vlan':
     case 'rule':
-      performRule(object, namespaces)
-      break
     case 'sysctl':
-      namespaces.writeSysctl(object.namespace, object.path, object.value)
-      break
-  }
-  return []
-}
-
-function performLink(operation: Operation, link: LinkObject, namespaces: Namespaces): void {
-  const netlink = namespaces.netlink(link.namespace)
-  switch (operation.do) {
-    case 'create':
-      if (link.kind === 'veth' && link.namespace === 'host') configure(link, ALL_OF_AN_END, namespaces)
-      else create(link, namespaces)
-      break
-    case 'change': {
-      const was = operation.was
-      configure(link, was?.type === 'link' ? changedFields(link, was) : [], namespaces)
-      break
-    }
-    case 'raise':
-    case 'lower':
-      changeLink(netlink, theLink(link.namespace, link.name, namespaces).index, { up: operation.do === 'raise' })
-      break
-    case 'delete': {
-      const there = getLink(netlink, link.name)
-      if (there !== undefined && ownerOf(there.alias, there.group) !== undefined)
-        tolerate(['ENODEV'], () => deleteLink(netlink, there.index))
-      break
-    }
-  }
-}
-
-const ALL_OF_AN_END: readonly LinkField[] = ['owner', 'mtu', 'master', 'addrGenMode', 'bridgePort']
-
-function create(link: LinkObject, namespaces: Namespaces): void {
-  const data = dataOf(link)
-  if (data === undefined) throw new Error(`a ${link.kind} is not made`)
-  // A bridge follows the MTUs of its ports until it is told one (br_mtu_auto_adjust): told later, it keeps it.
-  const late = link.kind === 'bridge' ? link.mtu : undefined
-  const upNow = link.kind === 'dummy' || link.kind === 'veth' || (link.kind === 'bridge' && link.namespace === 'host')
-  try {
-    const made = addLink(namespaces.netlink(link.namespace), {
-      name: link.name,
-      data,
-      mtu: late === undefined ? link.mtu : undefined,
-      mac: link.mac,
-      group: GROUP_OWNED,
-      alias: aliasOf(link.for),
-      master: masterIndex(link, namespaces),
-      addrGenMode: link.addrGenMode,
-      bridgePort: 'bridgePort' in link ? link.bridgePort : undefined,
-      up: upNow ? link.up : undefined,
-      peer:
-        link.kind !== 'veth'
-          ? undefined
-          : {
-              name: link.peer.name,
-              mtu: link.mtu,
-              group: GROUP_OWNED,
-              netns: namespaces.path(link.peer.namespace),
-            },
-    })
-    if (late !== undefined) changeLink(namespaces.netlink(link.namespace), made.index, { mtu: late })
-  } catch (cause) {
-    if (!(cause instanceof NetlinkError) || cause.code !== 'EEXIST') throw cause
-    const message =
-      `${link.kind} ${link.name} cannot be made in the ${where(link.namespace)}: another link has its name` +
-      `${link.kind === 'vxlan' ? ' or its VNI' : ''} (${cause.extack ?? cause.code}); delete that one, or choose another`
-    throw new KernelError('NameTaken', message, { cause })
-  }
-}
-
-/** Sets the fields given, and brings the host's end of a new veth up. */
-function configure(link: LinkObject, fields: readonly LinkField[], namespaces: Namespaces): void {
-  const has = (field: LinkField): boolean => fields.includes(field)
-  const master = has('master') ? (masterIndex(link, namespaces) ?? 0) : undefined
-  const plugged = has('master') && link.namespace === 'host'
-  const change: LinkChange = {
-    alias: has('owner') ? aliasOf(link.for) : undefined,
-    mtu: has('mtu') ? link.mtu : undefined,
-    mac: has('mac') ? link.mac : undefined,
-    master,
-    group: plugged ? (link.master === undefined ? GROUP_OWNED : GROUP_PLUGGED) : undefined,
-    addrGenMode: has('addrGenMode') ? link.addrGenMode : undefined,
-    bridgePort: has('bridgePort') && 'bridgePort' in link ? link.bridgePort : undefined,
-    up: fields === ALL_OF_AN_END ? link.up : undefined,
-  }
-  const netlink = namespaces.netlink(link.namespace)
-  const { index } = theLink(link.namespace, link.name, namespaces)
-  // On its own: with it, a VXLAN device refuses another MTU ("Cannot change mtu").
-  if (has('local') || has('bridgeOptions')) changeLink(netlink, index, { data: changeableData(link) })
-  changeLink(netlink, index, change)
-}
-
-function dataOf(link: LinkObject): LinkData | undefined {
-  switch (link.kind) {
-    case 'dummy':
-    case 'veth':
-      return { kind: link.kind }
-    case 'vrf':
-      return { kind: 'vrf', table: link.table }
-    case 'bridge':
-      return { kind: 'bridge', mcastSnooping: link.mcastSnooping }
-    case 'vxlan':
-      return { kind: 'vxlan', vni: link.vni, local: link.local, port: link.port, learning: false }
-    case 'loopback':
-    case 'nic':
       return undefined
   }
 }
 
-/** The kernel refuses a change that as much as names the VNI or the port ("Cannot change port"). */
-function changeableData(link: LinkObject): LinkData | undefined {
-  return link.kind === 'vxlan' ? { kind: 'vxlan', local: link.local } : dataOf(link)
+/** Throws KernelError, NetlinkError, and errors of node:fs. */
+function performAlone(operation: Operation, world: World): void {
+  const { object } = operation
+  if (object.type === 'rule') performRule(object, world.namespaces)
+  else if (object.type === 'sysctl') world.namespaces.writeSysctl(object.namespace, object.path, object.value)
+  else if (object.type === 'link' && object.kind === 'nic') {
+    if (operation.do === 'delete') world.nics.giveBack(object.name)
+    else for (const warning of warningsOf(world.nics.bring(object))) world.warn(warning, operation)
+  }
 }
 
-function masterIndex(link: LinkObject, namespaces: Namespaces): number | undefined {
-  return link.master === undefined ? undefined : theLink(link.namespace, link.master, namespaces).index
-}
-
-function theLink(namespace: Namespace, name: string, namespaces: Namespaces): Link {
-  const link = getLink(namespaces.netlink(namespace), name)
-  if (link === undefined) throw new KernelError('Waiting', `there is no link ${name} in the ${where(namespace)} now`)
-  return link
-}
-
-function performAddress(operation: Operation, object: AddressObject, namespaces: Namespaces): void {
-  const netlink = namespaces.netlink(object.namespace)
-  const { address, peer, noPrefixRoute, noDad } = object
+function* addressTalk(operation: Operation, object: AddressObject, world: World): Talk {
+  const { namespace, address, peer, noPrefixRoute, noDad } = object
   if (operation.do === 'delete') {
-    const link = getLink(netlink, object.link)?.index
-    if (link !== undefined) tolerate(['EADDRNOTAVAIL', 'ENODEV'], () => deleteAddress(netlink, { link, address, peer }))
+    const link = world.index(namespace, object.link)
+    if (link === undefined) return
+    try {
+      yield { namespace, requests: [deleteAddressRequest({ link, address, peer })] }
+    } catch (error) {
+      tolerated(error, ['EADDRNOTAVAIL', 'ENODEV'])
+    }
     return
   }
-  const link = theLink(object.namespace, object.link, namespaces).index
+  const link = indexOf(world, namespace, object.link)
   const scope = address.startsWith('fe80:') ? LINK_SCOPE : 0
-  replaceAddress(netlink, { link, address, peer, noPrefixRoute, noDad, scope, protocol: PROTOCOL })
+  const spec = { link, address, peer, noPrefixRoute, noDad, scope, protocol: PROTOCOL }
+  yield { namespace, requests: [replaceAddressRequest(spec)] }
 }
 
-function performRoute(operation: Operation, object: RouteObject, namespaces: Namespaces): void {
-  const netlink = namespaces.netlink(object.namespace)
-  const { destination, table, metric } = object
+function* routeTalk(operation: Operation, object: RouteObject, world: World): Talk {
+  const { namespace, destination, table, metric } = object
   const key = { destination, table, metric, protocol: PROTOCOL }
   if (operation.do === 'delete') {
-    tolerate(['ESRCH', 'ENOENT', 'ENODEV'], () => deleteRoute(netlink, { ...key, ...targetOf(object, undefined) }))
+    try {
+      yield { namespace, requests: [deleteRouteRequest({ ...key, ...targetOf(object, undefined) })] }
+    } catch (error) {
+      tolerated(error, ['ESRCH', 'ENOENT', 'ENODEV'])
+    }
     return
   }
   const through = object.target.type === 'unreachable' ? undefined : object.target.link
-  const link = through === undefined ? undefined : theLink(object.namespace, through, namespaces).index
+  const link = through === undefined ? undefined : indexOf(world, namespace, through)
   const spec = { ...key, ...targetOf(object, link) }
-  if (operation.do === 'change') return replaceRoute(netlink, spec)
+  if (operation.do === 'change') return yield { namespace, requests: [replaceRouteRequest(spec)] }
   try {
-    addRoute(netlink, spec)
+    yield { namespace, requests: [addRouteRequest(spec)] }
   } catch (error) {
     // One of ours that outlived its link going down and up; anyone else's stays.
-    if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') throw error
-    const ours = listRoutes(netlink, { table, protocol: PROTOCOL })
+    tolerated(error, ['EEXIST'])
+    const ours = listRoutes(world.namespaces.netlink(namespace), { table, protocol: PROTOCOL })
     if (!ours.some((route) => route.destination === destination && route.metric === metric)) throw error
-    replaceRoute(netlink, spec)
+    yield { namespace, requests: [replaceRouteRequest(spec)] }
   }
+}
+
+/** Throws the error unless it has one of the codes. */
+function tolerated(error: unknown, codes: readonly string[]): void {
+  if (!(error instanceof NetlinkError) || !codes.includes(error.code)) throw error
 }
 
 /** The new one first: a namespace without this rule takes no packet for itself. */

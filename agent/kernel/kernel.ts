@@ -8,20 +8,25 @@ import type { NodePlan, ResourceRef } from '../../api/plan/node-plan.ts'
 import { apply } from './apply.ts'
 import { desired } from './desired.ts'
 import { diff } from './diff.ts'
-import { perform } from './effect.ts'
+import { asOne, perform, together } from './effect.ts'
 import { Namespaces } from './namespaces.ts'
 import { subscribe, type NetlinkEvent } from './netlink/events.ts'
+import { getLink } from './netlink/link.ts'
 import { watchTcpClosed } from './netlink/tcp-closed.ts'
 import { NicMover } from './nic/move.ts'
 import { factsOf } from './nic/record.ts'
 import { NicStore } from './nic/store.ts'
-import type { MachineFacts, NicFacts } from './objects.ts'
+import type { DatapathShape, MachineFacts, NicFacts, Place } from './objects.ts'
 import { observe } from './observe.ts'
 import type { Observed } from './observed.ts'
 import type { KernelFailure, Operation } from './operation.ts'
 import { PROTOCOL } from './owner.ts'
+import { probeSingleVxlan } from './probe.ts'
+import { knownPlaces } from './shape/place.ts'
+import { runningShape, ShapeSwitch, type SwitchState } from './shape/shape-switch.ts'
 import { readTables } from './tables.ts'
 import { unsupported, type Unsupported } from './unsupported.ts'
+import type { World } from './world.ts'
 
 export interface KernelOptions {
   /** Name of the router's namespace: `nodeleaf` is /run/netns/nodeleaf. Made when it is not there. */
@@ -49,6 +54,10 @@ export class Kernel implements Disposable {
   readonly #store: NicStore
   readonly #nics: NicMover
   readonly #warn: (message: string, ref: ResourceRef) => void
+  #shape: DatapathShape = 'per-vni'
+  /** Where VNIs of the single shape were wanted last: what somebody deletes comes back where it was. */
+  #places: ReadonlyMap<number, Place> = new Map()
+  #switch: ShapeSwitch | undefined
   /** What failed since the last look, by object: later stages do not build on it. */
   readonly #failed = new Map<string, KernelFailure>()
 
@@ -86,21 +95,45 @@ export class Kernel implements Disposable {
     return observe(readTables(this.#namespaces), this.#store.all())
   }
 
-  /** What the NICs of the plan are, or were before they moved. */
-  facts(plan: NodePlan): MachineFacts {
+  /** Why this kernel cannot have the single shape; undefined when it can. Throws when it cannot be tried. */
+  probeSingle(): string | undefined {
+    return probeSingleVxlan(this.#namespaces)
+  }
+
+  /** The shape that VNIs are in now. */
+  get runningShape(): DatapathShape | undefined {
+    return runningShape(this.observe().objects)
+  }
+
+  /** The shape that plans are laid out in from now on. */
+  useShape(shape: DatapathShape): void {
+    this.#shape = shape
+  }
+
+  /** While the node changes from one shape to the other. */
+  get switching(): SwitchState | undefined {
+    return this.#switch?.state
+  }
+
+  /** What the NICs of the plan are, or were before they moved; and where VNIs are. */
+  facts(plan: NodePlan, have: Observed): MachineFacts {
     const nics: Record<string, NicFacts> = {}
     for (const name of plan.router?.interfaces ?? []) {
       const record = plan.router === undefined ? undefined : this.#nics.look(name, plan.router.for)
       if (record !== undefined) nics[name] = factsOf(record)
     }
-    return { nics, datapath: { shape: 'per-vni' } }
+    if (this.#shape === 'per-vni') return { nics, datapath: { shape: this.#shape } }
+    return { nics, datapath: { shape: this.#shape, places: knownPlaces(have.objects, this.#places) } }
   }
 
   /** Reads what the kernel has and compares it with the plan; writes nothing but the namespace itself when it is gone. */
   async differences(plan: NodePlan): Promise<Differences> {
     this.#failed.clear()
     const have = this.observe()
-    const operations = diff(desired(plan, this.facts(plan)), have)
+    const operations = this.#compare(plan, have)
+    const from = runningShape(have.objects, this.#shape)
+    this.#switch =
+      from === undefined || from === this.#shape ? undefined : new ShapeSwitch(from, this.#shape, operations)
     const of = (stage: Operation['stage']): Operation[] => operations.filter((operation) => operation.stage === stage)
     return {
       create: of('create'),
@@ -111,19 +144,50 @@ export class Kernel implements Disposable {
     }
   }
 
-  /** Does the operations in order; one that fails does not keep others from being done unless they need it. */
-  apply(operations: readonly Operation[], signal?: AbortSignal): Promise<readonly KernelFailure[]> {
-    return apply(operations, (operation) => this.#perform(operation), this.#failed, signal)
+  #compare(plan: NodePlan, have: Observed): readonly Operation[] {
+    const want = desired(plan, this.facts(plan, have))
+    this.#places = knownPlaces(want)
+    return diff(want, have)
   }
 
-  #perform(operation: Operation): void {
-    for (const warning of perform(operation, this.#namespaces, this.#nics)) this.#warn(warning, operation.for)
+  /**
+   * Does the operations in order; one that fails does not keep others from being done unless they need it. `done` is told
+   * how many were finished.
+   */
+  apply(
+    operations: readonly Operation[],
+    signal?: AbortSignal,
+    done?: (count: number) => void,
+  ): Promise<readonly KernelFailure[]> {
+    const world = this.#world()
+    const performer = { together, asOne, perform: (some: readonly Operation[]) => this.#perform(some, world) }
+    return apply(operations, performer, this.#failed, { signal, done })
+  }
+
+  #perform(operations: readonly Operation[], world: World): ReturnType<typeof perform> {
+    const outcome = perform(operations, world)
+    for (const operation of operations) this.#switch?.done(operation)
+    return outcome
+  }
+
+  #world(): World {
+    return {
+      namespaces: this.#namespaces,
+      nics: this.#nics,
+      send: (namespace, requests) => this.#namespaces.netlink(namespace).batch(requests),
+      link: (namespace, name) => getLink(this.#namespaces.netlink(namespace), name),
+      index: (namespace, name) => getLink(this.#namespaces.netlink(namespace), name)?.index,
+      noteVnis: () => {},
+      noteMacs: () => {},
+      distrust: () => {},
+      warn: (message, operation) => this.#warn(message, operation.for),
+    }
   }
 
   /** What is still different, for after a pass: the first difference of each resource. */
   async verify(plan: NodePlan): Promise<readonly KernelFailure[]> {
     const first = new Map<string, KernelFailure>()
-    for (const operation of diff(desired(plan, this.facts(plan)), this.observe())) {
+    for (const operation of this.#compare(plan, this.observe())) {
       const key = `${operation.for.kind}/${operation.for.name}`
       const left = operation.refused ?? {
         reason: 'KernelRefused',

@@ -11,6 +11,8 @@ export const HOST_NETNS = '/proc/self/ns/net'
 export class Namespaces implements Disposable {
   readonly routerPath: string
   readonly #host: Netlink
+  /** -1 when closed. */
+  #hostFd: number
   /** `fd` keeps the namespace, whatever becomes of its name. */
   #router: { readonly netlink: Netlink; readonly inode: number; readonly fd: number } | undefined
   #otherWrites = 0
@@ -19,6 +21,7 @@ export class Namespaces implements Disposable {
   constructor(netns: string) {
     this.routerPath = netns.includes('/') ? netns : `/run/netns/${netns}`
     this.#host = Netlink.open()
+    this.#hostFd = openSync(HOST_NETNS, 'r')
   }
 
   get routerExists(): boolean {
@@ -51,6 +54,14 @@ export class Namespaces implements Disposable {
     if (this.#router === undefined) this.refresh()
     if (this.#router === undefined) throw new Error(`no namespace ${this.routerPath}`)
     return this.#router.netlink
+  }
+
+  /** An open descriptor of the namespace itself. It stays this class's. */
+  descriptor(namespace: Namespace): number {
+    if (namespace === 'router') this.netlink('router')
+    const fd = namespace === 'host' ? this.#hostFd : this.#router?.fd
+    if (fd === undefined) throw new Error(`no namespace ${this.path(namespace)}`)
+    return fd
   }
 
   path(namespace: Namespace): string {
@@ -102,6 +113,8 @@ export class Namespaces implements Disposable {
   close(): void {
     this.#dropRouter()
     this.#host.close()
+    if (this.#hostFd >= 0) closeSync(this.#hostFd)
+    this.#hostFd = -1
   }
 
   [Symbol.dispose](): void {
