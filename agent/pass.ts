@@ -1,7 +1,7 @@
 /** What one pass of the reconciler knows: whose work is held back, what failed, what was left to do at the end. */
 import { type NodePlan, type ResourceRef } from '../api/plan/node-plan.ts'
 import type { Remark, Step } from './ports.ts'
-import { keyOfRef, resourcesOf, type Failure, type Outcome } from './resource-state.ts'
+import { keyOfRef, type Failure, type Outcome } from './resource-state.ts'
 
 /** The key of what serves the node as a whole. */
 export const NODE = ''
@@ -19,8 +19,11 @@ export interface Finding {
 
 export class Pass {
   readonly plan: NodePlan
+  /** The plan's resources by their key. */
+  readonly wanted: ReadonlyMap<string, ResourceRef>
   readonly #held: ReadonlySet<string>
-  readonly #refs = new Map<string, ResourceRef>()
+  /** Resources that are not in the plan, and failed or had something to be done in this pass. */
+  readonly #others = new Map<string, ResourceRef>()
   readonly #failures = new Map<string, Failure>()
   readonly #unsupported = new Map<string, string>()
   readonly #waiting = new Map<string, string>()
@@ -31,10 +34,10 @@ export class Pass {
   verified = false
 
   /** `held`: keys of resources whose next try is in the future. */
-  constructor(plan: NodePlan, held: ReadonlySet<string>) {
+  constructor(plan: NodePlan, wanted: ReadonlyMap<string, ResourceRef>, held: ReadonlySet<string>) {
     this.plan = plan
+    this.wanted = wanted
     this.#held = held
-    for (const ref of resourcesOf(plan)) this.#refs.set(keyOfRef(ref), ref)
   }
 
   /**
@@ -52,14 +55,18 @@ export class Pass {
   fail(failures: readonly Failure[]): void {
     for (const failure of failures) {
       const key = keyOf(failure)
-      if (failure.for !== undefined) this.#refs.set(key, failure.for)
+      this.#concern(key, failure.for)
       if (!this.#failures.has(key)) this.#failures.set(key, failure)
     }
   }
 
   /** Whether the resource is in the plan, failed, or had something to be done in this pass. */
   concerns(key: string): boolean {
-    return this.#refs.has(key)
+    return this.wanted.has(key) || this.#others.has(key)
+  }
+
+  #concern(key: string, ref: ResourceRef | undefined): void {
+    if (ref !== undefined && !this.wanted.has(key)) this.#others.set(key, ref)
   }
 
   get nodeFailed(): boolean {
@@ -71,7 +78,7 @@ export class Pass {
     this.#left.clear()
     for (const step of steps) {
       const key = keyOf(step)
-      if (step.for !== undefined) this.#refs.set(key, step.for)
+      this.#concern(key, step.for)
       const known = this.#left.get(key)
       if (known === undefined) this.#left.set(key, [step])
       else known.push(step)
@@ -86,12 +93,19 @@ export class Pass {
     for (const remark of remarks) this.#waiting.set(keyOf(remark), remark.message)
   }
 
-  /** What became of the resources. Those not in it stay as they were: held ones with work left, all when not verified. */
-  findings(): Map<string, Finding> {
+  /**
+   * What became of the resources that there is something to say of, and of those that were `unready` before. All others
+   * stay as they were: those that are ready, held ones with work left, all when not verified.
+   */
+  findings(unready: Iterable<string>): Map<string, Finding> {
+    const all = this.frrAway === undefined ? [] : this.wanted.keys()
+    const told = [this.#failures, this.#left, this.#unsupported, this.#waiting, this.#others]
+    const keys = new Set([NODE, ...all, ...told.flatMap((each) => [...each.keys()])])
+    for (const key of unready) if (this.wanted.has(key)) keys.add(key)
     const findings = new Map<string, Finding>()
-    for (const key of [NODE, ...this.#refs.keys()]) {
+    for (const key of keys) {
       const outcome = this.#outcome(key)
-      const ref = this.#refs.get(key)
+      const ref = this.wanted.get(key) ?? this.#others.get(key)
       if (outcome !== undefined) findings.set(key, { ...(ref === undefined ? {} : { ref }), outcome })
     }
     return findings

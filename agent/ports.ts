@@ -19,6 +19,8 @@ export interface Remark {
 export interface KernelDifferences<Op extends Step> {
   readonly create: readonly Op[]
   readonly raise: readonly Op[]
+  /** What waits until FRR has caught up with what was raised: it would have to look at it again and again. */
+  readonly plug?: readonly Op[]
   readonly remove: readonly Op[]
   /** What stands in the way, seen without trying: a name that is taken, a NIC that is not there. */
   readonly failures: readonly Failure[]
@@ -64,6 +66,8 @@ export interface FrrPort<C extends Step> {
    * about all. @throws FrrAwayError
    */
   missing(plan: NodePlan, touched?: ReadonlySet<string>): Promise<readonly Remark[]>
+  /** Waits until FRR has taken up what was raised for `touched` (`L3VNI/red`), or a bounded time. @throws FrrAwayError */
+  caughtUp?(plan: NodePlan, touched: ReadonlySet<string>, signal: AbortSignal): Promise<void>
   /** Configuration lines sent since the start. */
   readonly commands: number
 }

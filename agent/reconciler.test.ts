@@ -24,23 +24,30 @@ class World {
   frrAway = false
   observations = 0
   kernelBroken = false
+  plugs = false
+  atWork = (): void => {}
+  /** Whether each look had to be anew, and what FRR was asked about. */
+  readonly fresh: (boolean | undefined)[] = []
+  readonly asked: (readonly string[] | undefined)[] = []
 
   readonly kernel: KernelPort<Item> & { writes: number } = {
-    differences: async (plan) => {
+    differences: async (plan, fresh) => {
       this.observations++
+      this.fresh.push(fresh)
       if (this.kernelBroken) throw new Error('netlink is broken')
       const gone = this.#gone(plan, ['link', 'veth'])
       return {
         create: this.#lack(plan, 'link'),
         raise: this.#lack(plan, 'veth'),
+        plug: this.#lack(plan, 'plug').filter(() => this.plugs),
         remove: gone,
         failures: this.taken,
         unsupported: [],
       }
     },
-    apply: async (items) => {
+    apply: async (items, _signal, done) => {
       this.kernel.writes += items.length
-      return this.#make(items)
+      return this.#make(items, done)
     },
     writes: 0,
   }
@@ -50,14 +57,18 @@ class World {
       this.#askFrr()
       return { commands: [...this.#gone(plan, ['frr']), ...this.#lack(plan, 'frr')], unsupported: [] }
     },
-    apply: async (items) => {
+    apply: async (items, _signal, done) => {
       this.#askFrr()
       this.frr.commands += items.length
-      return this.#make(items)
+      return this.#make(items, done)
     },
-    missing: async () => {
+    missing: async (_plan, touched) => {
       this.#askFrr()
+      this.asked.push(touched && [...touched])
       return this.unknown
+    },
+    caughtUp: async (_plan, touched) => {
+      this.did.push(`wait for ${[...touched].join()}`)
     },
     commands: 0,
   }
@@ -67,13 +78,13 @@ class World {
   }
 
   #lack(plan: NodePlan, kind: string): Item[] {
-    return resourcesOf(plan)
+    return [...resourcesOf(plan).values()]
       .map((ref) => this.#item(kind, ref))
       .filter((item) => !this.have.has(item.name))
   }
 
   #gone(plan: NodePlan, kinds: readonly string[]): Item[] {
-    const wanted = new Set(resourcesOf(plan).map((ref) => ref.name))
+    const wanted = new Set([...resourcesOf(plan).values()].map((ref) => ref.name))
     return [...this.have].flatMap((name) => {
       const [kind = '', resource = ''] = name.split(' ')
       if (!kinds.includes(kind) || wanted.has(resource)) return []
@@ -82,9 +93,11 @@ class World {
     })
   }
 
-  #make(items: readonly Item[]): Failure[] {
-    return items.flatMap((item) => {
+  #make(items: readonly Item[], done?: (count: number) => void): Failure[] {
+    return items.flatMap((item, at) => {
       this.did.push(item.text)
+      done?.(at + 1)
+      this.atWork()
       if (this.refuse.has(item.name)) {
         return [{ ...(item.for ? { for: item.for } : {}), reason: 'Refused', message: item.text, permanent: false }]
       }
@@ -384,4 +397,67 @@ test('what cannot be removed stays known until its next try', async (t) => {
   await pass('retry')
   t.deepEqual(states(), {})
   t.is(reconciler.appliedRevision, '')
+})
+
+test('the slow resync and who asks look at everything anew, once a pass; events do not', async (t) => {
+  const { world, pass, want } = setup('a')
+  await pass('start')
+  t.deepEqual(world.fresh, [true, false])
+  for (const reason of ['netlink', 'source', 'frr', 'retry']) await pass(reason)
+  t.deepEqual(world.fresh.splice(0), [true, false, false, false, false, false])
+  await pass('resync')
+  await pass('asked')
+  t.deepEqual(world.fresh, [true, true])
+  want('a', 'b')
+  world.fresh.length = 0
+  await pass('resync')
+  t.deepEqual(world.fresh, [true, false])
+})
+
+test('FRR is asked about all VNIs at first and after it was away, else about those that were touched', async (t) => {
+  const { world, pass, want } = setup('a', 'b')
+  await pass('start')
+  await pass('netlink')
+  want('a', 'b', 'c')
+  await pass('source')
+  t.deepEqual(world.asked.splice(0), [undefined, [], ['L2VNI/c']])
+  world.frrAway = true
+  want('a', 'b')
+  await pass('source')
+  world.frrAway = false
+  await pass('frr')
+  await pass('netlink')
+  await pass('resync')
+  t.deepEqual(world.asked, [undefined, [], undefined])
+})
+
+test('what is plugged in waits until FRR has caught up with the rest', async (t) => {
+  const { world, pass, want } = setup('a')
+  world.plugs = true
+  await pass()
+  t.deepEqual(world.did.splice(0), ['add link a', 'add frr a', 'add veth a', 'wait for L2VNI/a', 'add plug a'])
+  want('a', 'b')
+  await pass()
+  t.deepEqual(world.did, ['add link b', 'add frr b', 'add veth b', 'wait for L2VNI/b', 'add plug b'])
+})
+
+test('a pass says how far it is while it runs, in the log once a second and no sooner', async (t) => {
+  const names = Array.from({ length: 100 }, (_, at) => `s${at}`)
+  const { world, pass, reconciler, lines, time } = setup(...names)
+  const seen: string[] = []
+  world.atWork = () => {
+    time.now += 20
+    const { doing, done, total } = reconciler.progress ?? {}
+    seen.push(`${doing} ${done}/${total}`)
+  }
+  const began = time.now
+  await pass()
+  t.is(seen[0], 'making links 1/300')
+  t.is(seen[99], 'making links 100/300')
+  t.is(seen[100], 'configuring FRR 101/300')
+  t.is(seen[250], 'raising links 251/300')
+  t.is(reconciler.progress, undefined)
+  const said = lines.filter((line) => line.includes('at work'))
+  t.is(said.length, Math.floor((time.now - began) / 1000))
+  t.regex(said[0] ?? '', /doing="making links" done=5\d of=300 seconds=1/)
 })

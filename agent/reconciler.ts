@@ -1,14 +1,16 @@
 /**
- * Makes the node what the plan says, over and over: observe, create, configure FRR, raise, remove, verify, report.
+ * Makes the node what the plan says, over and over: observe, create, configure FRR, raise, plug in, remove, verify, report.
  *
- * Level-triggered: a pass looks at everything that is there, whatever woke it, and does only what differs. The order is
+ * Level-triggered: a pass compares all that is there with all that should be, whatever woke it, and does only what
+ * differs. The kernel's and FRR's side may know from events what is there; the slow resync makes them look. The order is
  * the one FRR survives: links exist, down, before FRR names them; they are raised when zebra knows their VNIs; FRR lets
  * go of them before they are deleted. A failure ends the work for its own resource in that pass and no other's.
  */
 import type { Log } from '../log/log.ts'
 import { messageOf } from '../log/log.ts'
 import { FrrAwayError, type FrrPort, type KernelPort, type Step } from './ports.ts'
-import { Pass } from './pass.ts'
+import { keyOf, type Pass } from './pass.ts'
+import { Progress, type ProgressReport } from './progress.ts'
 import { keyOfRef, type ResourceState } from './resource-state.ts'
 import { ResourceStates, type Clock, type ResourceReport } from './resource-states.ts'
 import type { Planned } from './source/planned.ts'
@@ -30,6 +32,9 @@ export interface ControllerProgress {
   readonly applied?: string
 }
 
+/** Reasons for which nothing that is known from before is trusted. */
+const FRESH: ReadonlySet<string> = new Set(['start', 'resync', 'asked'])
+
 /** A change may need a second round, for what depends on the first; more means that it does not converge. */
 const ROUNDS = 2
 
@@ -37,6 +42,7 @@ interface Seen<Op, C> {
   readonly create: readonly Op[]
   readonly commands: readonly C[]
   readonly raise: readonly Op[]
+  readonly plug: readonly Op[]
   readonly remove: readonly Op[]
 }
 
@@ -52,6 +58,9 @@ export class Reconciler<Op extends Step, C extends Step> {
   #frrAway: string | undefined
   #lastPass: PassReport | undefined
   #passes = 0
+  #progress: Progress | undefined
+  /** What had a step since FRR was last asked what it knows; undefined: everything may have. */
+  #touched: Set<string> | undefined
 
   constructor(kernel: KernelPort<Op>, frr: FrrPort<C>, log: Log, clock: Clock) {
     this.#kernel = kernel
@@ -79,11 +88,16 @@ export class Reconciler<Op extends Step, C extends Step> {
     if (planned === undefined) return
     const at = this.#clock.now()
     const [started, writes, commands] = [performance.now(), this.#kernel.writes, this.#frr.commands]
-    const pass = new Pass(planned.plan, this.#states.begin(planned.plan))
+    const pass = this.#states.begin(planned.plan)
+    const fresh = reasons.some((reason) => FRESH.has(reason))
+    const progress = new Progress(this.#log, this.#clock.now)
+    this.#progress = progress
     try {
-      await this.#reconcile(pass, signal)
+      await this.#reconcile(pass, fresh, progress, signal)
     } catch (error) {
       pass.fail([{ reason: 'InternalError', message: messageOf(error), permanent: false }])
+    } finally {
+      this.#progress = undefined
     }
     // What was left undone because of the stop says nothing about the resources.
     if (signal.aborted) return
@@ -103,53 +117,83 @@ export class Reconciler<Op extends Step, C extends Step> {
     }
   }
 
-  async #reconcile(pass: Pass, signal: AbortSignal): Promise<void> {
+  async #reconcile(pass: Pass, fresh: boolean, progress: Progress, signal: AbortSignal): Promise<void> {
+    if (fresh) this.#touched = undefined
     for (let round = 0; ; round++) {
-      const seen = await this.#observe(pass)
-      const steps = pass.allowed<Step>([...seen.create, ...seen.commands, ...seen.raise, ...seen.remove])
+      progress.phase('looking')
+      const seen = await this.#observe(pass, fresh && round === 0)
+      const { create, commands, raise, plug, remove } = seen
+      const steps = pass.allowed<Step>([...create, ...commands, ...raise, ...plug, ...remove])
       if (signal.aborted) return
       if (steps.length === 0 || round === ROUNDS) break
+      progress.round(steps.length)
+      const touched = new Set(steps.map(keyOf))
+      for (const key of touched) this.#touched?.add(key)
       const changes = this.#changes
-      await this.#do(pass, seen.create, signal)
-      await this.#configure(pass, seen.commands, signal)
-      await this.#do(pass, seen.raise, signal)
-      if (pass.frrAway === undefined && !pass.nodeFailed) await this.#do(pass, seen.remove, signal)
+      await this.#do(pass, 'making links', create, progress, signal)
+      await this.#configure(pass, commands, progress, signal)
+      await this.#do(pass, 'raising links', raise, progress, signal)
+      if (plug.length > 0) await this.#catchUp(pass, touched, progress, signal)
+      await this.#do(pass, 'plugging in', plug, progress, signal)
+      if (pass.frrAway === undefined && !pass.nodeFailed) await this.#do(pass, 'removing', remove, progress, signal)
       if (this.#changes === changes) break
     }
+    progress.phase('asking FRR what it knows')
     await this.#verify(pass)
   }
 
   /** What differs now, in the kernel and in FRR. */
-  async #observe(pass: Pass): Promise<Seen<Op, C>> {
-    const kernel = await this.#kernel.differences(pass.plan)
+  async #observe(pass: Pass, fresh: boolean): Promise<Seen<Op, C>> {
+    const kernel = await this.#kernel.differences(pass.plan, fresh)
     pass.fail(kernel.failures)
     pass.unsupported(kernel.unsupported)
     const commands = await this.#asked(pass, [], async () => {
-      const frr = await this.#frr.differences(pass.plan)
+      const frr = await this.#frr.differences(pass.plan, fresh)
       pass.unsupported(frr.unsupported)
       return frr.commands
     })
-    pass.left([...kernel.create, ...commands, ...kernel.raise, ...kernel.remove])
-    return { create: kernel.create, commands, raise: kernel.raise, remove: kernel.remove }
+    const { create, raise, plug = [], remove } = kernel
+    pass.left([...create, ...commands, ...raise, ...plug, ...remove])
+    return { create, commands, raise, plug, remove }
   }
 
-  async #do(pass: Pass, operations: readonly Op[], signal: AbortSignal): Promise<void> {
+  async #do(
+    pass: Pass,
+    doing: string,
+    operations: readonly Op[],
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
     const allowed = pass.allowed(operations)
     if (allowed.length === 0) return
+    progress.phase(doing)
     this.#logSteps('kernel', allowed)
-    pass.fail(await this.#kernel.apply(allowed, signal))
+    pass.fail(await this.#kernel.apply(allowed, signal, (count) => progress.done(count)))
+    progress.done(allowed.length)
   }
 
-  async #configure(pass: Pass, commands: readonly C[], signal: AbortSignal): Promise<void> {
+  async #configure(pass: Pass, commands: readonly C[], progress: Progress, signal: AbortSignal): Promise<void> {
     const allowed = pass.allowed(commands)
     if (allowed.length === 0 || pass.frrAway !== undefined) return
+    progress.phase('configuring FRR')
     this.#logSteps('frr', allowed)
-    await this.#asked(pass, undefined, async () => pass.fail(await this.#frr.apply(allowed, signal)))
+    const done = (count: number): void => progress.done(count)
+    await this.#asked(pass, undefined, async () => pass.fail(await this.#frr.apply(allowed, signal, done)))
+    progress.done(allowed.length)
+  }
+
+  async #catchUp(pass: Pass, touched: ReadonlySet<string>, progress: Progress, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    progress.phase('waiting for FRR')
+    await this.#asked(pass, undefined, async () => this.#frr.caughtUp?.(pass.plan, touched, signal))
   }
 
   /** FRR may be configured and still not know a VNI: its device is not up yet, or zebra is behind. */
   async #verify(pass: Pass): Promise<void> {
-    await this.#asked(pass, undefined, async () => pass.waiting(await this.#frr.missing(pass.plan)))
+    await this.#asked(pass, undefined, async () => {
+      pass.waiting(await this.#frr.missing(pass.plan, this.#touched))
+      this.#touched = new Set()
+    })
     pass.verified = true
   }
 
@@ -172,6 +216,8 @@ export class Reconciler<Op extends Step, C extends Step> {
 
   #report(pass: Pass, planned: Planned): void {
     this.#states.take(pass)
+    // One that comes back is asked about everything.
+    if (pass.frrAway !== undefined) this.#touched = undefined
     if (pass.frrAway !== this.#frrAway) {
       if (pass.frrAway === undefined) this.#log.info('FRR answers')
       else this.#log.warn('FRR is away', { why: pass.frrAway })
@@ -217,6 +263,11 @@ export class Reconciler<Op extends Step, C extends Step> {
 
   get frrAway(): string | undefined {
     return this.#frrAway
+  }
+
+  /** Of the pass that runs; undefined when none does. */
+  get progress(): ProgressReport | undefined {
+    return this.#progress?.report
   }
 
   get passes(): number {

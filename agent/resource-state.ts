@@ -93,13 +93,18 @@ export function keyOfRef(ref: ResourceRef): string {
   return `${ref.kind}/${ref.name}`
 }
 
-/** Every resource that a plan serves, each once, in the plan's order. */
-export function resourcesOf(plan: NodePlan): ResourceRef[] {
-  const refs = [
-    plan.router?.for,
-    ...plan.vrfs.flatMap((vrf) => [vrf.for, vrf.hostSession?.for]),
-    ...plan.segments.map((segment) => segment.for),
-    plan.passthrough?.for,
-  ]
-  return [...new Map(refs.filter((ref) => ref !== undefined).map((ref) => [keyOfRef(ref), ref])).values()]
+/** Every resource that a plan serves by its key (`L3VNI/red`), each once, in the plan's order. */
+export function resourcesOf(plan: NodePlan): ReadonlyMap<string, ResourceRef> {
+  const refs = new Map<string, ResourceRef>()
+  const add = (ref: ResourceRef | undefined): void => {
+    if (ref !== undefined) refs.set(keyOfRef(ref), ref)
+  }
+  add(plan.router?.for)
+  for (const vrf of plan.vrfs) {
+    add(vrf.for)
+    add(vrf.hostSession?.for)
+  }
+  for (const segment of plan.segments) add(segment.for)
+  add(plan.passthrough?.for)
+  return refs
 }

@@ -1,8 +1,8 @@
 /** The states of all resources on this node, from pass to pass; says in the log when one becomes another. */
 import type { NodePlan, ResourceRef } from '../api/plan/node-plan.ts'
 import type { Log } from '../log/log.ts'
-import { FRR_AWAY, NODE, type Pass } from './pass.ts'
-import { isHeldBack, keyOfRef, nextState, resourcesOf, type ResourceState } from './resource-state.ts'
+import { FRR_AWAY, NODE, Pass } from './pass.ts'
+import { isHeldBack, nextState, resourcesOf, type ResourceState } from './resource-state.ts'
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -20,10 +20,18 @@ export interface ResourceReport {
 const SOONEST_LOOK_MS = 500
 const LATEST_LOOK_MS = 30_000
 
+interface Entry {
+  readonly ref?: ResourceRef
+  readonly state: ResourceState
+}
+
 export class ResourceStates {
   readonly #log: Log
   readonly #clock: Clock
-  readonly #states = new Map<string, { readonly ref?: ResourceRef; readonly state: ResourceState }>()
+  readonly #states = new Map<string, Entry>()
+  /** Of them, those that are not Ready: a pass looks at these alone. */
+  readonly #unready = new Map<string, ResourceState>()
+  #wanted: { readonly plan: NodePlan; readonly refs: ReadonlyMap<string, ResourceRef> } | undefined
   #retry = false
 
   constructor(log: Log, clock: Clock) {
@@ -36,39 +44,50 @@ export class ResourceStates {
     this.#retry = true
   }
 
-  /** Begins a pass: what is seen for the first time is Pending. Returns the keys of what waits for its next try. */
-  begin(plan: NodePlan): ReadonlySet<string> {
+  /** Begins a pass: what is seen for the first time is Pending, what waits for its next try is held back. */
+  begin(plan: NodePlan): Pass {
     const now = this.#clock.now()
-    for (const ref of resourcesOf(plan)) {
-      const key = keyOfRef(ref)
-      if (!this.#states.has(key))
-        this.#states.set(key, { ref, state: { state: 'Pending', since: now, message: 'seen' } })
+    if (this.#wanted?.plan !== plan) {
+      this.#wanted = { plan, refs: resourcesOf(plan) }
+      for (const [key, ref] of this.#wanted.refs)
+        if (!this.#states.has(key)) this.#put(key, { ref, state: { state: 'Pending', since: now, message: 'seen' } })
     }
     if (this.#retry) this.#forgetAttempts(now)
-    const held = [...this.#states].filter(([, { state }]) => isHeldBack(state, now))
-    return new Set(held.map(([key]) => key))
+    const held = [...this.#unready].filter(([, state]) => isHeldBack(state, now))
+    return new Pass(plan, this.#wanted.refs, new Set(held.map(([key]) => key)))
+  }
+
+  #put(key: string, entry: Entry): void {
+    this.#states.set(key, entry)
+    if (entry.state.state === 'Ready') this.#unready.delete(key)
+    else this.#unready.set(key, entry.state)
+  }
+
+  #delete(key: string): void {
+    this.#states.delete(key)
+    this.#unready.delete(key)
   }
 
   #forgetAttempts(now: number): void {
     this.#retry = false
-    for (const [key, { state, ...entry }] of this.#states) {
-      if (state.state === 'Failed') this.#states.set(key, { ...entry, state: { ...state, attempts: 0, nextTry: now } })
+    for (const [key, state] of this.#unready) {
+      if (state.state === 'Failed')
+        this.#put(key, { ...this.#states.get(key), state: { ...state, attempts: 0, nextTry: now } })
     }
   }
 
   /** Takes up what a pass found out. What is no longer wanted and has nothing left on the node is forgotten. */
   take(pass: Pass): void {
-    const findings = pass.findings()
-    const wanted = new Set(resourcesOf(pass.plan).map(keyOfRef))
+    const findings = pass.findings(this.#unready.keys())
     for (const [key, { ref, outcome }] of findings) {
       const was = this.#states.get(key)?.state
       const state = nextState(was, outcome, this.#clock.now(), this.#clock.random())
-      if (state.state === 'Ready' && !wanted.has(key)) this.#states.delete(key)
-      else this.#states.set(key, { ...(ref === undefined ? {} : { ref }), state })
+      if (state.state === 'Ready' && !pass.wanted.has(key)) this.#delete(key)
+      else this.#put(key, { ...(ref === undefined ? {} : { ref }), state })
       if (isNews(key, was, state, pass.frrAway !== undefined)) this.#tell(key, state)
     }
     for (const key of this.#states.keys()) {
-      if (key === NODE ? !findings.has(key) : !pass.concerns(key)) this.#states.delete(key)
+      if (key === NODE ? !findings.has(key) : !pass.concerns(key)) this.#delete(key)
     }
   }
 
@@ -88,7 +107,7 @@ export class ResourceStates {
   /** How long until something should be looked at again without being woken; undefined: not before the resync. */
   get dueMs(): number | undefined {
     const now = this.#clock.now()
-    const waits = [...this.#states.values()].flatMap(({ state }) => {
+    const waits = [...this.#unready.values()].flatMap((state) => {
       if (state.state === 'Failed') return [Math.max(0, state.nextTry - now)]
       if (state.state !== 'Applying') return []
       return [Math.min(LATEST_LOOK_MS, Math.max(SOONEST_LOOK_MS, now - state.since))]
@@ -104,9 +123,7 @@ export class ResourceStates {
   /** The same of all resources but these (`L3VNI/red`). */
   settledBut(others: readonly string[]): boolean {
     const except = new Set(others)
-    return [...this.#states].every(
-      ([key, { state }]) => state.state === 'Ready' || state.state === 'Unsupported' || except.has(key),
-    )
+    return [...this.#unready].every(([key, { state }]) => state === 'Unsupported' || except.has(key))
   }
 
   /** Every resource that is wanted, or still has something on the node that cannot be removed. */

@@ -40,3 +40,26 @@ test('an abort ends the wait with no reasons', async (t) => {
   t.deepEqual(await waiting, [])
   t.deepEqual(await wake.next(controller.signal), [])
 })
+
+test('what is urgent is handed over at once, with what waited for quiet', async (t) => {
+  const wake = new Wake({ quietMs: 60_000, latestMs: 60_000 })
+  const waiting = wake.next(signal)
+  wake.request('netlink')
+  wake.requestNow('plan')
+  t.deepEqual(await waiting, ['netlink', 'plan'])
+  wake.requestNow('early')
+  t.deepEqual(await wake.next(signal), ['early'], 'also when nobody waited yet')
+})
+
+test('urgent reasons of one moment are one, and those after are waited for as ever', async (t) => {
+  const wake = new Wake({ quietMs: 60_000, latestMs: 60_000 })
+  const waiting = wake.next(signal)
+  for (const reason of ['a', 'b', 'a']) wake.requestNow(reason)
+  t.deepEqual(await waiting, ['a', 'b'])
+  const controller = new AbortController()
+  const later = wake.next(controller.signal)
+  wake.request('netlink')
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+  controller.abort()
+  t.deepEqual(await later, [], 'it was not handed over')
+})

@@ -1,5 +1,6 @@
 /**
- * Many triggers, one worker: reasons to look again are collected until things are quiet, then handed over together.
+ * Many triggers, one worker: reasons to look again are collected until things are quiet, then handed over together. What
+ * is urgent ends the wait at once; what comes while the worker is busy is handed over together after that.
  * Level-triggered, so nothing is lost when reasons melt into one.
  */
 
@@ -15,7 +16,9 @@ export class Wake {
   readonly #reasons = new Set<string>()
   #first = 0
   #last = 0
-  #timer: NodeJS.Timeout | undefined
+  #urgent = false
+  /** Takes the alarm back that is set. */
+  #disarm: (() => void) | undefined
   #resolve: ((reasons: string[]) => void) | undefined
 
   constructor(options: WakeOptions) {
@@ -31,6 +34,13 @@ export class Wake {
     this.#arm()
   }
 
+  /** The same without waiting for quiet, for what comes seldom or whole: no more of it is to be expected. */
+  requestNow(reason: string): void {
+    if (!this.#urgent) this.#quiet()
+    this.#urgent = true
+    this.request(reason)
+  }
+
   /** The reasons of the next pass: waits for one, then for quiet. Empty when `signal` aborts. One caller at a time. */
   async next(signal: AbortSignal): Promise<string[]> {
     if (signal.aborted) return []
@@ -41,24 +51,41 @@ export class Wake {
     this.#arm()
     const reasons = await promise
     signal.removeEventListener('abort', stop)
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#quiet()
     this.#resolve = undefined
     return reasons
   }
 
   #arm(): void {
-    if (this.#resolve === undefined || this.#reasons.size === 0 || this.#timer !== undefined) return
-    const due = Math.min(this.#last + this.#options.quietMs, this.#first + this.#options.latestMs)
-    this.#timer = setTimeout(() => this.#fire(due), Math.max(0, due - performance.now()))
+    if (this.#resolve === undefined || this.#reasons.size === 0 || this.#disarm !== undefined) return
+    if (this.#urgent) {
+      const alarm = setImmediate(() => this.#fire())
+      this.#disarm = () => clearImmediate(alarm)
+      return
+    }
+    const due = this.#due
+    const alarm = setTimeout(() => {
+      this.#disarm = undefined
+      if (this.#due > due) this.#arm()
+      else this.#fire()
+    }, due - performance.now())
+    this.#disarm = () => clearTimeout(alarm)
   }
 
-  #fire(due: number): void {
-    this.#timer = undefined
-    const later = Math.min(this.#last + this.#options.quietMs, this.#first + this.#options.latestMs)
-    if (later > due) return this.#arm()
+  get #due(): number {
+    return Math.min(this.#last + this.#options.quietMs, this.#first + this.#options.latestMs)
+  }
+
+  #quiet(): void {
+    this.#disarm?.()
+    this.#disarm = undefined
+  }
+
+  #fire(): void {
+    this.#disarm = undefined
     const reasons = [...this.#reasons]
     this.#reasons.clear()
+    this.#urgent = false
     this.#resolve?.(reasons)
   }
 }

@@ -49,7 +49,7 @@ export interface FromController {
 export function combine(api: FromController | undefined, files: Declared, numbers?: Numbers): Combined {
   if (api?.plan.router === undefined) return withoutRouter(api, files, numbers)
   const router = api.plan.router
-  const theirs = new Set(resourcesOf(api.plan).map(keyOfRef))
+  const theirs = new Set(resourcesOf(api.plan).keys())
   const here = files.snapshot.resources.filter((each) => isHere(each, files.node))
   const others = here.filter((each) => each.kind !== 'Underlay' && !theirs.has(keyOf(each)))
   const made = planWith(router, standIns(api.plan), others, files)
@@ -64,9 +64,7 @@ export function combine(api: FromController | undefined, files: Declared, number
       ...duplicates(api.plan, router, here, theirs, files),
       ...overruled.map(({ object, message }) => `${nameOf(object)} of the files is left out: ${message} of the API`),
     ],
-    fromFiles: resourcesOf(plans)
-      .map(keyOfRef)
-      .filter((key) => !theirs.has(key)),
+    fromFiles: [...resourcesOf(plans).keys()].filter((key) => !theirs.has(key)),
   }
 }
 
@@ -79,7 +77,7 @@ function withoutRouter(api: FromController | undefined, files: Declared, numbers
     plan: kept,
     refused: [...(api?.refused ?? []), ...made.refused],
     conflicts,
-    fromFiles: resourcesOf(kept).map(keyOfRef),
+    fromFiles: [...resourcesOf(kept).keys()],
   }
 }
 

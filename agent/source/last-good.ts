@@ -223,7 +223,7 @@ function withChanges(lastGood: LastGood, changes: readonly StoredChange[]): Omit
 
 export function encode(value: LastGood): string {
   const body = `${JSON.stringify(value)}\n`
-  return `${FORMAT} sha256:${digest(body)}\n${body}`
+  return `${FORMAT} sha256:${checksum(body)}\n${body}`
 }
 
 /** @throws LastGoodError DAMAGED, naming `path` and what is wrong */
@@ -233,7 +233,7 @@ export function decode(text: string, path: string): { value: LastGood; digest: s
   if (said === undefined) {
     throw new LastGoodError('DAMAGED', `${path} is not a last good plan of this format, it is ignored`)
   }
-  if (said !== digest(body)) {
+  if (said !== checksum(body)) {
     throw new LastGoodError('DAMAGED', `${path} is damaged (its checksum does not match), it is ignored`)
   }
   return { value: JSON.parse(body) as LastGood, digest: said, bytes: Buffer.byteLength(text) }
@@ -245,7 +245,7 @@ function headerDigest(text: string): string | undefined {
   return text.startsWith(start) ? text.slice(start.length, text.indexOf('\n')) : undefined
 }
 
-function digest(body: string): string {
+function checksum(body: string): string {
   return createHash('sha256').update(body).digest('hex')
 }
 

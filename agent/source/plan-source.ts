@@ -10,7 +10,7 @@ import type { NodePlan } from '../../api/plan/node-plan.ts'
 import type { NodeFacts } from '../../api/plan/node-facts.ts'
 import type { Snapshot } from '../../api/snapshot/snapshot.ts'
 import { messageOf } from '../../log/log.ts'
-import { keyOfRef, resourcesOf } from '../resource-state.ts'
+import { resourcesOf } from '../resource-state.ts'
 import { combine, type Combined, type Declared } from './combine.ts'
 import { InternedPlans } from './interned-plan.ts'
 import { controllersAlone, isKept, lastGoodOf, type Kept } from './kept.ts'
@@ -138,13 +138,9 @@ export class PlanSource {
       return
     }
     const { plan: theirs, revision: controllerRevision } = this.#controller
-    const own = new Set(resourcesOf(theirs).map(keyOfRef))
+    const own = resourcesOf(theirs)
     const whole = changed || controllerRevision === revision
-    const fromFiles = whole
-      ? []
-      : resourcesOf(plan)
-          .map(keyOfRef)
-          .filter((key) => !own.has(key))
+    const fromFiles = whole ? [] : [...resourcesOf(plan).keys()].filter((key) => !own.has(key))
     this.#current = {
       ...this.#current,
       ...(whole ? { plan: theirs, revision: controllerRevision } : {}),
