@@ -68,7 +68,7 @@ export class Wake {
       this.#disarm = undefined
       if (this.#due > due) this.#arm()
       else this.#fire()
-    }, due - performance.now())
+    }, Math.max(0, due - performance.now()))
     this.#disarm = () => clearTimeout(alarm)
   }
 
