@@ -64,11 +64,14 @@ export class Wake {
       return
     }
     const due = this.#due
-    const alarm = setTimeout(() => {
-      this.#disarm = undefined
-      if (this.#due > due) this.#arm()
-      else this.#fire()
-    }, Math.max(0, due - performance.now()))
+    const alarm = setTimeout(
+      () => {
+        this.#disarm = undefined
+        if (this.#due > due) this.#arm()
+        else this.#fire()
+      },
+      Math.max(0, due - performance.now()),
+    )
     this.#disarm = () => clearTimeout(alarm)
   }
 
