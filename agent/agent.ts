@@ -7,6 +7,7 @@ import manifest from '../package.json' with { type: 'json' }
 import type { Server } from 'node:http'
 import type { ResourceRef } from '../api/plan/node-plan.ts'
 import { ControllerLink } from './controller-link.ts'
+import { DatapathKeeper } from './datapath-keeper.ts'
 import { FrrAdapter } from './frr-port.ts'
 import { FrrSupply } from './frr-supply.ts'
 import { Kernel } from './kernel/kernel.ts'
@@ -22,10 +23,7 @@ import { metricsText } from './status/metrics.ts'
 import { serveHealth, serveSocket, type Health, type Served } from './status/server.ts'
 import { Wake } from '../pace/wake.ts'
 
-/** How the plan is laid out in the kernel: a bridge and a VXLAN device for each VNI. */
-const DATAPATH = 'per-vni'
-
-/** Runs until `stop` aborts. @throws LockError, ServerError, KernelError when it cannot start */
+/** Runs until `stop` aborts. @throws LockError, ServerError, KernelError, DatapathError when it cannot start */
 export async function runAgent(options: AgentOptions, log: Log, stop: AbortController): Promise<void> {
   const { signal } = stop
   await using resources = new AsyncDisposableStack()
@@ -34,6 +32,8 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   const kernel = resources.use(Kernel.open({ netns: options.netns, stateDir: options.stateDir, warn }))
   const supply = new FrrSupply({ ...options, netnsPath: kernel.netnsPath }, log)
   const frr = new FrrAdapter(() => supply.applied())
+  const datapath = new DatapathKeeper(options.datapath, kernel, frr, log)
+  datapath.decide()
   const clock = { now: Date.now, random: Math.random }
   const reconciler = new Reconciler(kernel, frr, log, clock)
   const wake = new Wake({ quietMs: 100, latestMs: 1000 })
@@ -41,9 +41,9 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
     reconciler.want(planned)
     if (changed) wake.request('source')
   })
-  const link = controllerLink(options, log, { source, frr, reconciler })
+  const link = controllerLink(options, log, { source, frr, reconciler, datapath })
   const waiters: ((report: PassReport | undefined) => void)[] = []
-  const parts = { options, start: Date.now(), kernel, frr, reconciler, source, link }
+  const parts = { options, start: Date.now(), kernel, frr, reconciler, datapath, source, link }
   const served: Served = {
     status: () => status(parts),
     health: () => health(reconciler, source.reading),
@@ -83,11 +83,13 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
       const reasons = await nextReasons(wake, reconciler, options.resyncSeconds, signal)
       if (reasons.length === 0) break
       const asked = waiters.splice(0)
-      await reconciler.pass(reasons, signal)
+      datapath.decide()
+      await datapath.during(() => reconciler.pass(reasons, signal))
       link?.changed()
       for (const resolve of asked) resolve(reconciler.lastPass)
     }
   } finally {
+    stop.abort()
     unsubscribe()
     for (const resolve of waiters) resolve(undefined)
     await Promise.all([following, supervision, linking])
@@ -96,12 +98,12 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   log.info('agent stopped, the router stays as it is')
 }
 
-type LinkParts = Pick<Parts, 'source' | 'frr' | 'reconciler'>
+type LinkParts = Pick<Parts, 'source' | 'frr' | 'reconciler' | 'datapath'>
 
 function controllerLink(
   { controller }: AgentOptions,
   log: Log,
-  { source, frr, reconciler }: LinkParts,
+  { source, frr, reconciler, datapath }: LinkParts,
 ): ControllerLink | undefined {
   if (controller === undefined) return undefined
   const facts = () => {
@@ -111,7 +113,7 @@ function controllerLink(
       resources,
       ...(nodeState === undefined ? {} : { nodeState }),
       ...(frrAway === undefined ? {} : { frrAway }),
-      versions: { agent: manifest.version, frr: frr.version ?? '', kernel: release(), datapath: DATAPATH },
+      versions: { agent: manifest.version, frr: frr.version ?? '', kernel: release(), datapath: datapath.shape ?? '' },
     }
   }
   return new ControllerLink({ options: controller, log, source, frr, facts })
@@ -133,11 +135,21 @@ interface Parts {
   readonly kernel: Pick<Kernel, 'writes'>
   readonly frr: FrrAdapter
   readonly reconciler: Omit<Reconciler<never, never>, 'pass'>
+  readonly datapath: DatapathKeeper
   readonly source: FollowedSource
   readonly link?: ControllerLink | undefined
 }
 
-async function status({ options, start, kernel, frr, reconciler, source, link }: Parts): Promise<StatusDocument> {
+async function status({
+  options,
+  start,
+  kernel,
+  frr,
+  reconciler,
+  datapath,
+  source,
+  link,
+}: Parts): Promise<StatusDocument> {
   const { appliedRevision: applied, nodeState, lastPass, resources, passes: reconciles } = reconciler
   const { version } = frr
   const observed = await frr.observed(Date.now())
@@ -157,6 +169,7 @@ async function status({ options, start, kernel, frr, reconciler, source, link }:
     },
     frr: { mode: options.frr, name: options.frrName, ...(observed === undefined ? hangs : frr.state) },
     source: source.reading,
+    ...(datapath.status === undefined ? {} : { datapath: datapath.status }),
     ...(link === undefined ? {} : { controller: link.connection }),
     ...(applied === undefined ? {} : { applied }),
     ...(nodeState === undefined ? {} : { nodeState }),

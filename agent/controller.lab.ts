@@ -82,7 +82,7 @@ test.serial('the API takes over from the same files without a write', async (t) 
 
 test.serial('what the API adds comes, what it takes away from the files is back', async (t) => {
   await give(planned(UNDERLAY, RED, WEB))
-  t.regex(sh(`ip -n ${agent.router} -br link`), /^br110\b/m)
+  t.regex(sh(`ip -n ${agent.router} -br link`), /^pe-110\b/m)
   t.true(report()?.settled)
   t.deepEqual(report()?.unready, [])
   await give(planned(UNDERLAY, WEB))

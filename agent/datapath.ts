@@ -39,7 +39,7 @@ export function chooseDatapath({ mode, kernel, frr, running }: DatapathFacts): D
   if (running === 'per-vni') {
     return { shape: running, reason: 'the node runs it; --datapath single changes it, with a moment without traffic' }
   }
-  if (running === 'single') return { shape: running, reason: 'the node runs it' }
-  const who = frr === undefined ? 'the kernel can, FRR was not reached yet' : `the kernel and FRR ${frr.version} can`
-  return { shape: 'single', reason: who }
+  if (frr !== undefined) return { shape: 'single', reason: `the kernel and FRR ${frr.version} can` }
+  const reason = running === 'single' ? 'the node runs it' : 'the kernel can, FRR was not reached yet'
+  return { shape: 'single', reason }
 }

@@ -11,6 +11,7 @@ const facts: StatusFacts = {
   netns: 'nodeleaf',
   versions: { agent: '0.1.0', frr: '10.3', kernel: '6.12', runtime: 'v24' },
   frr: { mode: 'managed', name: 'nodeleaf', state: 'connected' },
+  datapath: { shape: 'single', reason: 'the kernel and FRR 10.3 can' },
   applied: 'abc',
   source: {
     node: { name: 'n1', labels: {}, number: { index: 0, from: 'node file' } },
@@ -63,6 +64,7 @@ test('the text shows node, plan, resources, sessions and VNIs', (t) => {
     'Router ID:  -',
     'Plan:       abc, applied',
     'FRR:        managed, connected',
+    'Datapath:   single (the kernel and FRR 10.3 can)',
     'Versions:   agent 0.1.0, frr 10.3, kernel 6.12, runtime v24',
     'Work:       2 passes, 3 netlink writes, 7 FRR commands since 2026-01-02T03:03:05.000Z',
     'Last pass:  3 netlink writes, 7 FRR commands in 12 ms (source)',

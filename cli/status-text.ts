@@ -32,6 +32,7 @@ function header(status: StatusDocument): string {
       ? []
       : [['Controller', controllerText(status.controller, Date.parse(status.time))] as const]),
     ['FRR', `${frr.mode}, ${frr.state}${frr.message === undefined ? '' : `: ${frr.message}`}`],
+    ...(status.datapath === undefined ? [] : [['Datapath', datapathText(status.datapath)] as const]),
     [
       'Versions',
       Object.entries(versions)
@@ -52,6 +53,11 @@ function header(status: StatusDocument): string {
     ],
   ]
   return lines.map(([name, value]) => `${`${name}:`.padEnd(11)} ${value}`).join('\n')
+}
+
+function datapathText({ shape, reason, changing }: NonNullable<StatusDocument['datapath']>): string {
+  if (changing === undefined) return `${shape} (${reason})`
+  return `changes from ${changing.from} to ${shape}, ${changing.vnisLeft} VNIs left (${reason})`
 }
 
 function planText({ desired, applied, lastGood, from, controller }: StatusDocument['revision']): string {

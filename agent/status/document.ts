@@ -5,6 +5,7 @@
  */
 import type { HostSessionPlan, NodePlan } from '../../api/plan/node-plan.ts'
 import type { Violation } from '../../api/rules/violation.ts'
+import type { DatapathStatus } from '../datapath-keeper.ts'
 import type { PassReport } from '../reconciler.ts'
 import type { ResourceReport } from '../resource-states.ts'
 import type { ResourceState } from '../resource-state.ts'
@@ -101,6 +102,8 @@ export interface StatusDocument {
     readonly state: 'connected' | 'away'
     readonly message?: string
   }
+  /** Absent before the first pass. */
+  readonly datapath?: DatapathStatus
   readonly revision: {
     /** What the node should have. */
     readonly desired?: string
@@ -140,7 +143,7 @@ export interface StatusDocument {
 }
 
 /** What the document is made of; read from all over the agent at one moment. */
-export interface StatusFacts extends Pick<StatusDocument, 'versions' | 'frr' | 'sessions' | 'vnis'> {
+export interface StatusFacts extends Pick<StatusDocument, 'versions' | 'frr' | 'datapath' | 'sessions' | 'vnis'> {
   readonly now: number
   readonly start: number
   readonly netns: string
@@ -168,6 +171,7 @@ export function statusDocument(facts: StatusFacts): StatusDocument {
     },
     router: { netns: facts.netns, ...(plan?.router ? { asn: plan.router.asn } : {}) },
     frr: facts.frr,
+    ...(facts.datapath === undefined ? {} : { datapath: facts.datapath }),
     revision: {
       ...(planned === undefined ? {} : { desired: planned.revision, from: planned.from }),
       ...(planned?.controllerRevision === undefined ? {} : { controller: planned.controllerRevision }),

@@ -64,6 +64,8 @@ export class Agent {
       this.runDir,
       '--netns',
       this.netns,
+      '--datapath',
+      process.env['NODELEAF_DATAPATH'] ?? 'per-vni',
     ]
   }
 

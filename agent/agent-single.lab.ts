@@ -1,0 +1,3 @@
+import { agentSuite } from './agent-suite.ts'
+
+await agentSuite('single')
