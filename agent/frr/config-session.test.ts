@@ -1,6 +1,146 @@
 import test from 'ava'
-import { commitsOf } from './config-session.ts'
+import { mkdtempSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { commitsOf, Session } from './config-session.ts'
+import { Vty } from './vty.ts'
+import type { ExecutionContext } from 'ava'
+import type { Socket } from 'node:net'
 import type { Command } from './tree.ts'
+
+interface Daemon {
+  readonly vty: Vty
+  /** What it was sent, one list for each time that it was waited for an answer. */
+  readonly rounds: string[][]
+}
+
+/** A daemon that refuses what the test says, and hangs up at the line "die". */
+async function daemon(t: ExecutionContext, refuses: (line: string) => boolean = () => false): Promise<Daemon> {
+  const path = join(mkdtempSync(join(tmpdir(), 'nodeleaf-session-')), 'bgpd.vty')
+  const rounds: string[][] = []
+  const answer = (text: string, socket: Socket) => {
+    const lines = text.split('\0').slice(0, -1)
+    rounds.push(lines)
+    if (lines.includes('die')) return socket.destroy()
+    for (const line of lines) socket.write(`\0\0\0${refuses(line) ? '\x02' : '\0'}`)
+    return undefined
+  }
+  const server = createServer((socket) => socket.on('data', (data) => answer(data.toString(), socket)))
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  t.teardown(() => server.close())
+  const vty = await Vty.open(path)
+  t.teardown(() => vty.close())
+  return { vty, rounds }
+}
+
+const red = 'router bgp 1 vrf red'
+const inBlock = (context: readonly string[], ...lines: string[]): Command[] =>
+  lines.map((line) => ({ context, line, undo: [`no ${line}`], daemons: ['bgpd'] }))
+
+test('inside a BGP instance nothing is waited for', async (t) => {
+  const { vty, rounds } = await daemon(t)
+  const session = await Session.begin(vty, 'bgpd', () => undefined)
+  const results = await session.enter([
+    ...inBlock([], red),
+    ...inBlock([red], 'bgp router-id 1.1.1.1'),
+    ...inBlock([red, 'address-family ipv4 unicast'], 'network 10.0.0.0/8', 'maximum-paths 4'),
+    ...inBlock([red, 'address-family l2vpn evpn'], 'rd 1:1', 'advertise ipv4 unicast'),
+    ...inBlock([red], 'neighbor 1.1.1.2 remote-as 1'),
+    ...inBlock(['router bgp 1'], 'a'),
+  ])
+  t.true(results.every(({ outcome }) => outcome === 'ok'))
+  t.deepEqual(rounds, [
+    ['configure terminal'],
+    [red],
+    [
+      'bgp router-id 1.1.1.1',
+      'address-family ipv4 unicast',
+      'network 10.0.0.0/8',
+      'maximum-paths 4',
+      'exit-address-family',
+      'address-family l2vpn evpn',
+      'rd 0.0.0.1:1',
+      'rd 1:1',
+      'advertise ipv4 unicast',
+      'exit-address-family',
+      'neighbor 1.1.1.2 remote-as 1',
+    ],
+    ['exit', 'router bgp 1'],
+    ['a'],
+  ])
+})
+
+test('instances are made one behind the other, then get their lines, and nothing is waited for', async (t) => {
+  const { vty, rounds } = await daemon(t)
+  const session = await Session.begin(vty, 'bgpd', () => undefined)
+  const names = Array.from({ length: 20 }, (_, n) => `router bgp 1 vrf v${n}`)
+  const family = 'address-family ipv4 unicast'
+  const commands = names.flatMap((name) => [
+    ...inBlock([], name),
+    ...inBlock([name], 'bgp graceful-restart'),
+    ...inBlock([name, family], 'network 10.0.0.0/8'),
+  ])
+  const results = await session.enter([...commands, ...inBlock([], 'route-map x permit 10')])
+  t.deepEqual(
+    results.map(({ command, outcome }) => [command, outcome]),
+    [...commands, ...inBlock([], 'route-map x permit 10')].map((command) => [command, 'ok']),
+  )
+  const contents = (name: string) => [name, 'bgp graceful-restart', family, 'network 10.0.0.0/8']
+  const [, first, lines, ...others] = rounds
+  t.deepEqual(first, names.slice(0, 16))
+  // The instance made last is where we stand.
+  t.deepEqual(lines, names.slice(0, 16).flatMap(contents))
+  t.deepEqual(others.flat(), [
+    'exit-address-family',
+    'exit',
+    ...names.slice(16),
+    ...names.slice(16).flatMap(contents),
+    'exit-address-family',
+    'exit',
+    'route-map x permit 10',
+  ])
+})
+
+test('nothing is entered in an instance that was refused', async (t) => {
+  const { vty, rounds } = await daemon(t, (line) => line === red)
+  const session = await Session.begin(vty, 'bgpd', () => undefined)
+  const results = await session.enter([
+    ...inBlock([], red),
+    ...inBlock([red], 'a', 'b'),
+    ...inBlock(['router bgp 1'], 'c'),
+  ])
+  t.deepEqual(
+    results.map(({ outcome }) => outcome),
+    ['refused', 'skipped', 'skipped', 'ok'],
+  )
+  t.false(rounds.flat().includes('a'))
+})
+
+test('what was sent ahead to a block that was refused does not count as entered', async (t) => {
+  const { vty } = await daemon(t, (line) => line === 'address-family ipv6 unicast')
+  const session = await Session.begin(vty, 'bgpd', () => undefined)
+  const results = await session.enter([
+    ...inBlock([red, 'address-family ipv4 unicast'], 'a'),
+    ...inBlock([red, 'address-family ipv6 unicast'], 'b'),
+    ...inBlock(['router bgp 1'], 'c'),
+  ])
+  t.deepEqual(
+    results.map(({ outcome }) => outcome),
+    ['ok', 'skipped', 'ok'],
+  )
+})
+
+test('a daemon that goes away in the middle fails the session once', async (t) => {
+  const { vty } = await daemon(t)
+  const session = await Session.begin(vty, 'bgpd', () => undefined)
+  const commands = [
+    ...inBlock([red], 'a', 'die', 'b'),
+    ...inBlock([red, 'address-family ipv4 unicast'], 'c'),
+    ...inBlock(['router bgp 1'], 'd'),
+  ]
+  await t.throwsAsync(session.enter(commands), { code: 'disconnected' })
+})
 
 const command = (vrf: string, line: string): Command => ({
   context: [`vrf ${vrf}`],

@@ -15,6 +15,8 @@ export class Session {
   #at: readonly string[] = []
   /** A refused line may have moved us: FRR also tries it in the blocks around (lib/command.c, cmd_execute_command). */
   #lost = false
+  /** BGP instances that were made here. */
+  readonly #made = new Set<string>()
 
   private constructor(vty: Vty, daemon: Daemon, count: () => void) {
     this.#vty = vty
@@ -56,23 +58,77 @@ export class Session {
     return texts
   }
 
-  /** Sends lines of one block ahead of the answers; a block is entered, or left, only when all is answered. */
+  /**
+   * Sends lines ahead of the answers. A line that makes a block is waited for: what follows would else be entered in
+   * another one. Instances that are there and address families, which always are, can be entered without waiting.
+   */
   async #pipelined(commands: readonly Command[]): Promise<readonly CommandResult[]> {
     const results: Promise<CommandResult>[] = []
-    for (const command of commands) {
-      if (this.#lost || !same(this.#at, command.context)) {
+    try {
+      await this.#sendAhead(commands, results)
+      return await Promise.all(results)
+    } finally {
+      // A daemon that goes away fails all that it was sent.
+      await Promise.allSettled(results)
+    }
+  }
+
+  async #sendAhead(commands: readonly Command[], results: Promise<CommandResult>[]): Promise<void> {
+    /** What went wrong on the way to where we stand. */
+    let way: Promise<string | undefined> = Promise.resolve(undefined)
+    let made: ReadonlyMap<Command, CommandResult> = new Map()
+    for (const [at, command] of commands.entries()) {
+      if (makesInstance(command)) {
+        if (!made.has(command)) {
+          await Promise.all(results)
+          made = await this.#makeInstances(instancesFrom(commands, at))
+        }
+        const result = made.get(command)
+        if (result !== undefined) {
+          results.push(Promise.resolve(result))
+          continue
+        }
+      }
+      const there = !this.#lost && same(this.#at, command.context)
+      if (!there && !this.#lost && this.#isNear(command.context)) {
+        way = firstOf(way, this.#moveTo(command.context))
+      } else if (!there) {
         await Promise.all(results)
         const problem = await this.#moveTo(command.context)
+        way = Promise.resolve(undefined)
         if (problem !== undefined) {
           results.push(Promise.resolve({ command, outcome: 'skipped', text: problem }))
           continue
         }
       }
-      const result = this.#one(command)
+      const result = reached(way, this.#one(command))
       results.push(result)
       if (changesPlace(command)) await result
     }
-    return Promise.all(results)
+  }
+
+  /**
+   * Makes instances, one behind the other: an empty one that was refused hurts nothing, its lines in the block around it
+   * would (`bgp graceful-restart` is a line of both).
+   */
+  async #makeInstances(commands: readonly Command[]): Promise<ReadonlyMap<Command, CommandResult>> {
+    if (this.#daemon === 'mgmtd') return new Map()
+    const problem = await this.#moveTo([])
+    if (problem !== undefined) return new Map()
+    const results = await Promise.all(commands.map((command) => this.#one(command)))
+    for (const { command, outcome } of results) if (outcome === 'ok') this.#made.add(command.line)
+    return new Map(results.map((result) => [result.command, result]))
+  }
+
+  /** Whether the way to a block leads over what is there for sure. */
+  #isNear(to: readonly string[]): boolean {
+    const [instance, family = 'address-family ', more] = to
+    return (
+      instance?.startsWith('router bgp ') === true &&
+      (instance === this.#at[0] || this.#made.has(instance)) &&
+      family.startsWith('address-family ') &&
+      more === undefined
+    )
   }
 
   /** mgmtd loses what is sent ahead (lib/vty.c, vtysh_read). */
@@ -110,8 +166,8 @@ export class Session {
     this.#count()
     // FRR takes a distinguisher that happens to equal the automatic one for it and does not keep it
     // (bgpd/bgp_evpn_vty.c, bgp_evpn_vni_rd): have another one there before.
-    if (command.line.startsWith('rd ')) await this.#vty.send('rd 0.0.0.1:1')
-    let answer = await this.#vty.send(command.line)
+    const before = command.line.startsWith('rd ') ? this.#vty.send('rd 0.0.0.1:1') : undefined
+    let [answer] = await Promise.all([this.#vty.send(command.line), before])
     // zebra tells bgpd of a VNI that went on a way of its own: a moment later bgpd lets the instance go.
     for (let tries = 0; tries < 100 && waitsForVni(command, answer); tries++) {
       await delay(20)
@@ -154,17 +210,22 @@ export class Session {
     if (this.#lost) await this.#reopen('configure terminal')
     const shared = this.#at.findIndex((line, at) => line !== context[at])
     const keep = shared < 0 ? this.#at.length : shared
-    for (let depth = this.#at.length; depth > keep; depth--) await this.#vty.send('exit')
-    this.#at = this.#at.slice(0, keep)
-    for (const line of context.slice(keep)) {
-      const answer = await this.#vty.send(line)
-      if (answer.status !== status.success) {
-        this.#lost = true
-        return redacted(`${line}: ${answer.text}`)
-      }
-      this.#at = [...this.#at, line]
+    // FRR takes `router bgp` inside another block for what it is (lib/command.c, cmd_execute_command).
+    const direct = keep === 0 && this.#made.has(context[0] ?? '')
+    const left = direct ? [] : closings(this.#at, keep)
+    this.#at = context
+    const answers: (readonly [string, Promise<Answer>])[] = []
+    for (const line of [...left, ...context.slice(keep)]) {
+      const answer = this.#vty.send(line)
+      answers.push([line, answer])
+      // mgmtd loses what is sent ahead (lib/vty.c, vtysh_read).
+      if (this.#daemon === 'mgmtd') await answer
     }
-    return undefined
+    const all = await Promise.all(answers.map(async ([line, answer]) => ({ line, answer: await answer })))
+    const refused = all.slice(left.length).find(({ answer }) => answer.status !== status.success)
+    if (refused === undefined) return undefined
+    this.#lost = true
+    return redacted(`${refused.line}: ${refused.answer.text}`)
   }
 
   async #reopen(line: string): Promise<void> {
@@ -208,6 +269,44 @@ function pieces(commands: readonly Command[]): readonly (readonly Command[])[] {
 
 function same(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((line, at) => line === b[at])
+}
+
+/** Whether the command makes the BGP instance of a VRF. */
+function makesInstance({ context, line }: Command): boolean {
+  return context.length === 0 && /^router bgp \d+ vrf /.test(line)
+}
+
+/** So many instances are made before the first of them gets its lines: its sessions wait for no more than these. */
+const TOGETHER = 16
+
+/** The next commands that make instances, as far as nothing but lines of such instances stands between them. */
+function instancesFrom(commands: readonly Command[], at: number): readonly Command[] {
+  const found: Command[] = []
+  for (const command of commands.slice(at)) {
+    if (makesInstance(command)) found.push(command)
+    else if (!/^router bgp \d+ vrf /.test(command.context[0] ?? '')) break
+    if (found.length === TOGETHER) break
+  }
+  return found
+}
+
+/** The lines that leave the inner blocks, innermost first. */
+function closings(at: readonly string[], keep: number): readonly string[] {
+  return at
+    .slice(keep)
+    .map((line, depth) => closingOf(at.slice(0, keep + depth), line) ?? 'exit')
+    .toReversed()
+}
+
+async function firstOf(a: Promise<string | undefined>, b: Promise<string | undefined>): Promise<string | undefined> {
+  const [first, second] = await Promise.all([a, b])
+  return first ?? second
+}
+
+/** A line that was sent to a block that was not reached was entered somewhere else, or nowhere. */
+async function reached(way: Promise<string | undefined>, sent: Promise<CommandResult>): Promise<CommandResult> {
+  const [problem, result] = await Promise.all([way, sent])
+  return problem === undefined ? result : { ...result, outcome: 'skipped', text: problem }
 }
 
 /** Whether the lines behind this one depend on how it went. */

@@ -35,6 +35,19 @@ test('answers belong to the lines in order, however the bytes are cut', async (t
   vty.close()
 })
 
+test('lines that are sent at once arrive at once', async (t) => {
+  const arrived: string[] = []
+  const path = await daemon(t, (text, socket) => {
+    arrived.push(text)
+    socket.write('\0\0\0\0'.repeat(text.split('\0').length - 1))
+  })
+  const vty = await Vty.open(path)
+  await Promise.all(['one', 'two', 'three'].map((line) => vty.send(line)))
+  await vty.send('four')
+  t.deepEqual(arrived, ['one\0two\0three\0', 'four\0'])
+  vty.close()
+})
+
 test('a daemon that goes away fails what waits, without telling passwords', async (t) => {
   const vty = await Vty.open(await daemon(t, (_, socket) => socket.destroy()))
   const closed = new Promise<void>((resolve) => vty.whenClosed(resolve))

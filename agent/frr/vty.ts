@@ -24,6 +24,7 @@ export class Vty {
   readonly #socket: Socket
   readonly #waiting: { line: string; resolve: (answer: Answer) => void; reject: (error: Error) => void }[] = []
   #received: Buffer[] = []
+  #outgoing = ''
   #closed = false
   #onClose: () => void = () => {}
 
@@ -74,12 +75,20 @@ export class Vty {
     if (this.#closed) return Promise.reject(this.#gone(line))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ line, resolve, reject })
-      this.#socket.write(`${line}\0`)
+      // What is sent at once is one write: a system call for each line costs more than the line.
+      if (this.#outgoing === '') process.nextTick(() => this.#flush())
+      this.#outgoing += `${line}\0`
     })
   }
 
   close(): void {
     this.#socket.destroy()
+  }
+
+  #flush(): void {
+    const lines = this.#outgoing
+    this.#outgoing = ''
+    this.#socket.write(lines)
   }
 
   #read(data: Buffer): void {
