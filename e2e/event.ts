@@ -1,9 +1,10 @@
 /** What a guest tells the machine it runs on: one JSON object a line. */
 export type GuestEvent =
   | { readonly event: 'ready'; readonly seconds: number }
-  | { readonly event: 'begin'; readonly name: string }
+  /** Since the job before was over: the fabric was brought back to where it began. */
+  | { readonly event: 'begin'; readonly name: string; readonly idleSeconds: number }
   | ScenarioResult
-  /** The scenario left something behind; the fabric is built new. */
+  /** The job left something behind; the fabric is built new. */
   | { readonly event: 'unclean'; readonly name: string; readonly left: readonly string[] }
 
 export interface ScenarioResult {

@@ -1,9 +1,10 @@
 /**
  * The runner's side on the machine: starts guests, divides the scenarios among them, prints one TAP.
  *
- *     ./hack/e2e [--list] [NAME...]
+ *     ./hack/e2e [--list] [--datapath single|per-vni|both] [NAME...]
  *
- * A guest that dies or falls silent is replaced; the scenario it was at has failed.
+ * Each scenario is run in each shape of the nodes' datapath. The programs are bundled first, as they ship: they start in
+ * a third of the time. A guest that dies or falls silent is replaced; the job it was at has failed.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,7 +12,10 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { GuestEvent, ScenarioResult } from './event.ts'
-import { loadScenario, scenarioNames } from './scenario.ts'
+import { parseArguments } from './arguments.ts'
+import { jobsOf } from './job.ts'
+import { bundlePrograms } from './programs.ts'
+import { allScenarios, type Scenario } from './scenario.ts'
 import { plan, point } from './tap.ts'
 
 /** A guest that says nothing for this long is stuck: no scenario may take that long. */
@@ -23,6 +27,7 @@ const GUEST_PROGRAM = join(import.meta.dirname, '..', 'hack', 'guest')
 interface Run {
   readonly folder: string
   readonly names: readonly string[]
+  readonly memoryGiB: number
   readonly waiting: Set<string>
   /** Guests that may still be started in place of lost ones. */
   spare: number
@@ -30,21 +35,32 @@ interface Run {
   printed: number
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const all = await scenarioNames()
-  if (args.includes('--list')) {
-    const width = Math.max(...all.map((name) => name.length))
-    for (const name of all) print(`${name.padEnd(width)}  ${(await loadScenario(name)).summary}`)
+async function main(words: readonly string[]): Promise<number> {
+  const { list, shapes, names: wanted } = parseArguments(words)
+  const all = await allScenarios()
+  if (list) {
+    const width = Math.max(...all.map(({ name }) => name.length))
+    for (const each of all) print(`${each.name.padEnd(width)}  ${summaryOf(each)}`)
     return 0
   }
-  const unknown = args.filter((name) => !all.includes(name))
+  const unknown = wanted.filter((name) => !all.some((each) => each.name === name))
   if (unknown.length > 0) {
-    process.stderr.write(`no scenario ${unknown.join(', ')}; there are: ${all.join(' ')}\n`)
+    const there = all.map(({ name }) => name).join(' ')
+    process.stderr.write(`no scenario ${unknown.join(', ')}; there are: ${there}\n`)
     return 2
   }
-  const names = args.length > 0 ? [...new Set(args)] : all
+  const chosen = all.filter(({ name, onlyByName }) =>
+    wanted.length > 0 ? wanted.includes(name) : onlyByName === undefined,
+  )
+  const names = jobsOf(chosen, shapes).map(({ name }) => name)
+  if (names.length === 0) {
+    process.stderr.write(`${wanted.join(', ')}: not made for the datapath ${shapes.join(', ')}\n`)
+    return 2
+  }
+  const memoryGiB = Math.max(...chosen.map((each) => each.memoryGiB ?? 2))
   const folder = await mkdtemp(join(tmpdir(), 'nodeleaf-e2e-'))
-  const run: Run = { folder, names, waiting: new Set(names), spare: 3, failed: 0, printed: 0 }
+  await bundlePrograms(join(folder, 'programs'))
+  const run: Run = { folder, names, memoryGiB, waiting: new Set(names), spare: 3, failed: 0, printed: 0 }
   print(plan(names.length))
   try {
     const guests = Math.min(MAX_GUESTS, availableParallelism(), names.length)
@@ -65,12 +81,15 @@ async function guest(run: Run, number: number): Promise<void> {
     run.folder,
     '--timeout',
     String(GUEST_SECONDS),
+    '--mem',
+    `${run.memoryGiB}G`,
     'node',
     '/nodeleaf/e2e/run.ts',
     '/out',
     ...run.names,
   ]
-  const child = spawn(GUEST_PROGRAM, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const env = { ...process.env, NODELEAF_PROGRAMS: '/out/programs' }
+  const child = spawn(GUEST_PROGRAM, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
   const stuck = () => {
     process.stderr.write(`# guest ${number}: silent for ${SILENCE_SECONDS} s, ended\n`)
     child.kill('SIGTERM')
@@ -85,8 +104,12 @@ async function guest(run: Run, number: number): Promise<void> {
     else if (event.event === 'ready') {
       readied = true
       process.stderr.write(`# guest ${number}: the fabric is up after ${event.seconds.toFixed(1)} s\n`)
-    } else if (event.event === 'begin') at = event.name
-    else if (event.event === 'unclean') {
+    } else if (event.event === 'begin') {
+      at = event.name
+      if (process.env['NODELEAF_TIMES'] !== undefined) {
+        process.stderr.write(`# guest ${number}: ${at} after ${event.idleSeconds.toFixed(1)} s of tidying up\n`)
+      }
+    } else if (event.event === 'unclean') {
       const left = event.left.slice(0, 20).map((what) => `#   ${what}\n`)
       process.stderr.write(`# ${event.name} left something behind, the fabric is built new:\n${left.join('')}`)
     } else {
@@ -129,4 +152,14 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-process.exit(await main(process.argv.slice(2)))
+function summaryOf({ summary, onlyByName, datapaths }: Scenario): string {
+  const only = onlyByName === undefined ? '' : ` (only by name: ${onlyByName})`
+  return `${summary}${typeof datapaths === 'object' ? ` (${datapaths.join(', ')})` : ''}${only}`
+}
+
+process.exit(
+  await main(process.argv.slice(2)).catch((error: unknown) => {
+    process.stderr.write(`e2e: ${error instanceof Error ? error.message : String(error)}\n`)
+    return 2
+  }),
+)

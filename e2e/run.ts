@@ -1,17 +1,18 @@
 /**
  * The guest's side of the runner: builds the lab, takes scenarios one after the other, prints one JSON line an event.
  *
- *     node e2e/run.ts CLAIMS NAME...
+ *     node e2e/run.ts CLAIMS JOB...
  *
- * CLAIMS is a directory that guests share. Who makes the directory CLAIMS/NAME runs NAME, so several guests divide the
- * scenarios among themselves as they go. With NODELEAF_TIMES set, a result says how long each step took.
+ * A JOB is a scenario in a shape of the datapath: `l2-gateway (single)`. CLAIMS is a directory that guests share. Who
+ * makes the directory CLAIMS/JOB runs it, so several guests divide the jobs among themselves as they go. With NODELEAF_TIMES set, a result says how long each step took.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GuestEvent } from './event.ts'
+import { jobNamed, type Job } from './job.ts'
 import { Lab } from './lab/lab.ts'
-import { loadScenario, type Scenario } from './scenario.ts'
+import { loadScenario } from './scenario.ts'
 
 const DEFAULT_TIMEOUT_SECONDS = 120
 
@@ -26,13 +27,12 @@ async function claim(claims: string, name: string): Promise<boolean> {
   )
 }
 
-async function runScenario(lab: Lab, scenario: Scenario): Promise<boolean> {
+async function runJob(lab: Lab, job: Job): Promise<boolean> {
   const started = performance.now()
   const notes: string[] = []
   let step = 'start'
   let since = started
   let error: unknown
-  const timeoutSeconds = scenario.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS
   const log = {
     step: (title: string) => {
       const now = performance.now()
@@ -44,6 +44,9 @@ async function runScenario(lab: Lab, scenario: Scenario): Promise<boolean> {
   }
   const over = new AbortController()
   try {
+    const scenario = await loadScenario(job.scenario)
+    const timeoutSeconds = scenario.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS
+    lab.datapath = job.datapath
     await Promise.race([
       scenario.run(lab, log),
       pause(timeoutSeconds * 1000, undefined, { signal: over.signal }).then(() => {
@@ -59,7 +62,7 @@ async function runScenario(lab: Lab, scenario: Scenario): Promise<boolean> {
   const ok = error === undefined
   tell({
     event: 'result',
-    name: scenario.name,
+    name: job.name,
     ok,
     seconds: (performance.now() - started) / 1000,
     notes,
@@ -76,24 +79,12 @@ async function main([claims = '', ...names]: string[]): Promise<void> {
   const started = performance.now()
   const lab = await Lab.up()
   tell({ event: 'ready', seconds: (performance.now() - started) / 1000 })
+  let ended = performance.now()
   for (const name of names) {
     if (!(await claim(claims, name))) continue
-    tell({ event: 'begin', name })
-    let ok = false
-    try {
-      ok = await runScenario(lab, await loadScenario(name))
-    } catch (error) {
-      tell({
-        event: 'result',
-        name,
-        ok: false,
-        seconds: 0,
-        notes: [],
-        step: 'load',
-        message: said(error),
-        diagnostics: '',
-      })
-    }
+    tell({ event: 'begin', name, idleSeconds: (performance.now() - ended) / 1000 })
+    const ok = await runJob(lab, jobNamed(name))
+    ended = performance.now()
     // A scenario that ran into its time limit may still be at work: only a new fabric is certain then.
     const left = ok ? await lab.reset().catch((error: unknown) => [said(error)]) : ['the scenario failed']
     if (left.length > 0) {

@@ -1,6 +1,7 @@
 /** What a scenario is: a file e2e/scenarios/NAME.ts that exports `scenario`. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { DatapathShape } from './job.ts'
 import type { Lab } from './lab/lab.ts'
 
 export interface Scenario {
@@ -10,6 +11,12 @@ export interface Scenario {
   readonly summary: string
   /** Seconds it may take. @default 120 */
   readonly timeoutSeconds?: number
+  /** The shapes of the nodes' datapath it is run in; `its own`: once, and it says itself what agents are told. @default both */
+  readonly datapaths?: readonly DatapathShape[] | 'its own'
+  /** Why it is run only when it is named. */
+  readonly onlyByName?: string
+  /** What a guest that runs it needs, in GiB. @default 2 */
+  readonly memoryGiB?: number
   /** Throws when what should be is not. */
   readonly run: (lab: Lab, t: ScenarioLog) => Promise<void>
 }
@@ -23,10 +30,14 @@ export interface ScenarioLog {
 
 const FOLDER = join(import.meta.dirname, 'scenarios')
 
-/** Names of all scenarios, sorted. */
-export async function scenarioNames(): Promise<string[]> {
+async function scenarioNames(): Promise<string[]> {
   const files = await readdir(FOLDER)
   return files.flatMap((file) => (/^[a-z].*\.ts$/.test(file) ? [file.slice(0, -3)] : [])).sort()
+}
+
+/** All scenarios, sorted by name. */
+export async function allScenarios(): Promise<Scenario[]> {
+  return Promise.all((await scenarioNames()).map(loadScenario))
 }
 
 /** Loads one scenario by name. */

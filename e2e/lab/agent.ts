@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import type { StatusDocument } from '../../agent/status/document.ts'
 import { askAgent } from '../../cli/status.ts'
 import { attempt, run, type Outcome } from './command.ts'
+import type { DatapathShape } from '../job.ts'
 import { LabProcess } from './process.ts'
+import { program } from './program.ts'
 
 export interface AgentStartOptions {
   /** More flags, after the usual ones. */
@@ -15,8 +17,6 @@ export interface AgentStartOptions {
   readonly nowait?: boolean
 }
 
-const REPOSITORY = join(import.meta.dirname, '..', '..')
-
 export class Agent {
   readonly node: string
   /** Name of the router's namespace and of FRR's path space in it. */
@@ -24,6 +24,8 @@ export class Agent {
   readonly stateDir: string
   readonly runDir: string
   readonly configDir: string
+  /** What `start` says with `--datapath`; undefined: nothing. */
+  datapath: DatapathShape | undefined
   private readonly nodeFile: string
   private readonly process: LabProcess
 
@@ -71,14 +73,15 @@ export class Agent {
 
   private argv(...words: string[]): string[] {
     // Only the network namespace: the mount namespace is shared, so the router's namespace is seen by everyone.
-    return ['nsenter', `--net=/run/netns/${this.node}`, join(REPOSITORY, 'bin/nodeleaf-agent'), ...words]
+    return ['nsenter', `--net=/run/netns/${this.node}`, ...program('agent'), ...words]
   }
 
   /** Starts it and waits until its socket answers. */
   async start(options: AgentStartOptions = {}): Promise<void> {
     mkdirSync(this.runDir, { recursive: true })
     if (!this.running) await rm(join(this.runDir, 'agent.sock'), { force: true })
-    this.process.start(this.argv('run', ...this.flags(), ...(options.flags ?? [])), options.env)
+    const datapath = this.datapath === undefined ? [] : ['--datapath', this.datapath]
+    this.process.start(this.argv('run', ...this.flags(), ...datapath, ...(options.flags ?? [])), options.env)
     if (options.nowait) return
     await this.process.until('answers', () => existsSync(join(this.runDir, 'agent.sock')))
   }
@@ -111,8 +114,8 @@ export class Agent {
 
   /** `nodeleaf WORDS --run-dir DIR` in the node's namespace. */
   cli(...words: string[]): Promise<Outcome> {
-    const program = join(REPOSITORY, 'bin/nodeleaf')
-    return attempt(['nsenter', `--net=/run/netns/${this.node}`, program, ...words, '--run-dir', this.runDir])
+    const here = ['nsenter', `--net=/run/netns/${this.node}`, ...program('cli')]
+    return attempt([...here, ...words, '--run-dir', this.runDir])
   }
 
   /** The whole log so far. */

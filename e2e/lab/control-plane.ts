@@ -17,6 +17,7 @@ import { eventually } from './eventually.ts'
 import { connect, disconnect, setReachable } from './management-network.ts'
 import type { LabNode } from './node.ts'
 import { LabProcess } from './process.ts'
+import { program } from './program.ts'
 import type { Resource } from './resources.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..', '..')
@@ -84,9 +85,9 @@ export class ControlPlane {
     const kubeconfig = join(FOLDER, 'admin.kubeconfig')
     const flags = { listen: API, 'kubeconfig-out': kubeconfig, state: join(FOLDER, 'etcd'), control: CONTROL }
     const words = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])
-    const program = join(REPOSITORY, 'e2e', 'apiserver', 'main.ts')
+    const source = join(REPOSITORY, 'e2e', 'apiserver', 'main.ts')
     const said = (await this.apiServer.log()).length
-    this.apiServer.start([process.execPath, program, '--rbac', ...words])
+    this.apiServer.start([process.execPath, source, '--rbac', ...words])
     await this.apiServer.until('answers', async () => (await this.apiServer.log()).slice(said).includes('listening'))
     const { clusters, users } = JSON.parse(await readFile(kubeconfig, 'utf8')) as Kubeconfig
     this.#ca = Buffer.from(clusters[0]?.cluster['certificate-authority-data'] ?? '', 'base64').toString()
@@ -262,7 +263,7 @@ export class Controller {
       metrics: `${this.address}:${Controller.metrics}`,
     }
     const words = Object.entries(own).flatMap(([flag, value]) => [`--${flag}`, value])
-    this.process.start([join(REPOSITORY, 'bin', 'nodeleaf-controller'), ...words, ...flags])
+    this.process.start([...program('controller'), ...words, ...flags])
     await this.process.until('is ready', async () => {
       const answer = await fetch(`http://${this.address}:${Controller.metrics}/readyz`).catch(() => undefined)
       await answer?.body?.cancel()

@@ -10,8 +10,8 @@ import { eventually } from './eventually.ts'
 import { connect, disconnect } from './management-network.ts'
 import type { LabNode } from './node.ts'
 import { LabProcess } from './process.ts'
+import { program } from './program.ts'
 
-const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'nodeleaf-controller')
 const FOLDER = '/tmp/lab/directory-plane'
 const ADDRESS = '10.99.0.1'
 const AGENTS = `${ADDRESS}:7443`
@@ -42,7 +42,7 @@ export class DirectoryPlane {
 
   async startController(): Promise<void> {
     const flags = { 'config-dir': this.#configDir, 'state-dir': this.stateDir, listen: AGENTS, metrics: METRICS }
-    this.controller.start([PROGRAM, ...wordsOf(flags)])
+    this.controller.start([...program('controller'), ...wordsOf(flags)])
     await this.controller.until('is ready', async () => {
       const answer = await fetch(`http://${METRICS}/readyz`).catch(() => undefined)
       await answer?.body?.cancel()
@@ -55,7 +55,7 @@ export class DirectoryPlane {
     node: string,
     { stateDir = this.stateDir, out = agentFolder(node) }: { readonly stateDir?: string; readonly out?: string } = {},
   ): Promise<string> {
-    return run([PROGRAM, 'issue-agent-certificate', ...wordsOf({ 'state-dir': stateDir, node, out })])
+    return run([...program('controller'), 'issue-agent-certificate', ...wordsOf({ 'state-dir': stateDir, node, out })])
   }
 
   /** A folder beside that of the controller. */

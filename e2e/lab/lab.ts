@@ -7,6 +7,7 @@ import { DirectoryPlane } from './directory-plane.ts'
 import { eventually } from './eventually.ts'
 import { buildFabric, destroyFabric, endProcesses } from './fabric.ts'
 import type { Frr } from './frr.ts'
+import type { DatapathShape } from '../job.ts'
 import { Namespace } from './namespace.ts'
 import { LabNode, type Files } from './node.ts'
 import { difference, snapshotOf, withoutLearned, type Snapshot } from './snapshot.ts'
@@ -39,6 +40,15 @@ export class Lab {
     const lab = new Lab(parseTopology(await readFile(path, 'utf8'), path))
     await lab.rebuild()
     return lab
+  }
+
+  /** What shape the agents are told to have; undefined: none, they choose. */
+  get datapath(): DatapathShape | undefined {
+    return this.nodes[0]?.agent.datapath
+  }
+
+  set datapath(shape: DatapathShape | undefined) {
+    for (const { agent } of this.nodes) agent.datapath = shape
   }
 
   /** A cluster node: node1 or node2. */
