@@ -23,6 +23,9 @@ import { metricsText } from './status/metrics.ts'
 import { serveHealth, serveSocket, type Health, type Served } from './status/server.ts'
 import { Wake } from '../pace/wake.ts'
 
+/** A change in the kernel that comes this long after a pass is acted on at once; others may be a storm, or its own. */
+const LONE_MS = 1000
+
 /** Runs until `stop` aborts. @throws LockError, ServerError, KernelError, DatapathError when it cannot start */
 export async function runAgent(options: AgentOptions, log: Log, stop: AbortController): Promise<void> {
   const { signal } = stop
@@ -39,7 +42,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   const wake = new Wake({ quietMs: 100, latestMs: 1000 })
   const source = new FollowedSource(options, log, (planned, changed) => {
     reconciler.want(planned)
-    if (changed) wake.request('source')
+    if (changed) wake.requestNow('source')
   })
   const link = controllerLink(options, log, { source, frr, reconciler, datapath })
   const waiters: ((report: PassReport | undefined) => void)[] = []
@@ -51,7 +54,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
     reconcile: () => {
       source.read()
       reconciler.retryNow()
-      wake.request('asked')
+      wake.requestNow('asked')
       const { promise, resolve } = Promise.withResolvers<PassReport | undefined>()
       waiters.push(resolve)
       return promise
@@ -69,15 +72,17 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   })
   const following = source.follow(signal)
   const linking = link?.run(signal)
+  let rested = 0
   const unsubscribe = kernel.onChange(() => {
-    wake.request('netlink')
+    if (performance.now() - rested > LONE_MS) wake.requestNow('netlink')
+    else wake.request('netlink')
     link?.hint('link')
   })
   if (link !== undefined) resources.defer(watchConnections(kernel, link, log))
   const supervision = supply.run(frr, () => wake.request('frr'), signal)
   // A first pass with FRR there keeps the order: no link is raised before FRR knows its VNI.
   await supply.tried
-  wake.request('start')
+  wake.requestNow('start')
   try {
     while (!signal.aborted) {
       const reasons = await nextReasons(wake, reconciler, options.resyncSeconds, signal)
@@ -85,6 +90,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
       const asked = waiters.splice(0)
       datapath.decide()
       await datapath.during(() => reconciler.pass(reasons, signal))
+      rested = performance.now()
       link?.changed()
       for (const resolve of asked) resolve(reconciler.lastPass)
     }
@@ -150,7 +156,7 @@ async function status({
   source,
   link,
 }: Parts): Promise<StatusDocument> {
-  const { appliedRevision: applied, nodeState, lastPass, resources, passes: reconciles } = reconciler
+  const { appliedRevision: applied, nodeState, lastPass, progress, resources, passes: reconciles } = reconciler
   const { version } = frr
   const observed = await frr.observed(Date.now())
   const hangs = {
@@ -174,6 +180,7 @@ async function status({
     ...(applied === undefined ? {} : { applied }),
     ...(nodeState === undefined ? {} : { nodeState }),
     ...(lastPass === undefined ? {} : { lastPass }),
+    ...(progress === undefined ? {} : { progress }),
     resources,
     counters: { netlinkWrites: kernel.writes, frrCommands: frr.commands, reconciles },
     sessions: observed?.sessions ?? [],
@@ -190,7 +197,7 @@ async function nextReasons(
 ): Promise<string[]> {
   const resync = resyncSeconds * 1000 * (1 - Math.random() / 5)
   const due = reconciler.dueMs ?? Infinity
-  const timer = setTimeout(() => wake.request(due < resync ? 'retry' : 'resync'), Math.min(due, resync))
+  const timer = setTimeout(() => wake.requestNow(due < resync ? 'retry' : 'resync'), Math.min(due, resync))
   try {
     return await wake.next(signal)
   } finally {

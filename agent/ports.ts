@@ -28,7 +28,7 @@ export interface KernelDifferences<Op extends Step> {
   readonly unsupported: readonly Remark[]
 }
 
-/** Told how many steps of a call are finished, as often as is convenient. */
+/** Told how many steps more are finished, in whatever way. */
 export type Done = (count: number) => void
 
 export interface KernelPort<Op extends Step> {

@@ -21,8 +21,9 @@ export class Progress {
   #said: number
   #doing = 'looking'
   #total = 0
-  /** Of the phases before, and of this one. */
+  /** Steps of the phases before, of this one, and those of them that are done. */
   #before = 0
+  #steps = 0
   #here = 0
 
   /** `now` is in milliseconds since 1970. */
@@ -42,19 +43,21 @@ export class Progress {
     this.#total = total
     this.#before = 0
     this.#here = 0
+    this.#steps = 0
   }
 
-  /** The next phase; what the one before has done is done. */
-  phase(doing: string): void {
-    this.#before += this.#here
+  /** The next phase, with so many of the steps; those of the one before are over, whatever was told of them. */
+  phase(doing: string, steps = 0): void {
+    this.#before += this.#steps
     this.#here = 0
+    this.#steps = steps
     this.#doing = doing
     this.#say()
   }
 
-  /** So many steps of this phase are done. */
+  /** So many steps more of this phase are done. */
   done(count: number): void {
-    this.#here = count
+    this.#here += count
     this.#say()
   }
 

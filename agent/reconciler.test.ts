@@ -94,9 +94,9 @@ class World {
   }
 
   #make(items: readonly Item[], done?: (count: number) => void): Failure[] {
-    return items.flatMap((item, at) => {
+    return items.flatMap((item) => {
       this.did.push(item.text)
-      done?.(at + 1)
+      done?.(1)
       this.atWork()
       if (this.refuse.has(item.name)) {
         return [{ ...(item.for ? { for: item.for } : {}), reason: 'Refused', message: item.text, permanent: false }]

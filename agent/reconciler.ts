@@ -166,20 +166,18 @@ export class Reconciler<Op extends Step, C extends Step> {
   ): Promise<void> {
     const allowed = pass.allowed(operations)
     if (allowed.length === 0) return
-    progress.phase(doing)
+    progress.phase(doing, allowed.length)
     this.#logSteps('kernel', allowed)
     pass.fail(await this.#kernel.apply(allowed, signal, (count) => progress.done(count)))
-    progress.done(allowed.length)
   }
 
   async #configure(pass: Pass, commands: readonly C[], progress: Progress, signal: AbortSignal): Promise<void> {
     const allowed = pass.allowed(commands)
     if (allowed.length === 0 || pass.frrAway !== undefined) return
-    progress.phase('configuring FRR')
+    progress.phase('configuring FRR', allowed.length)
     this.#logSteps('frr', allowed)
     const done = (count: number): void => progress.done(count)
     await this.#asked(pass, undefined, async () => pass.fail(await this.#frr.apply(allowed, signal, done)))
-    progress.done(allowed.length)
   }
 
   async #catchUp(pass: Pass, touched: ReadonlySet<string>, progress: Progress, signal: AbortSignal): Promise<void> {

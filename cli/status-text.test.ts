@@ -152,3 +152,12 @@ test('where the plan is from is shown', (t) => {
   t.regex(from('abc'), /^Plan: +abc, applied, from the controller \(alone\)$/m)
   t.regex(from('def'), /^Plan: +abc, applied, from the controller \(and files\)$/m)
 })
+
+test('how far a pass is stands there while it runs', (t) => {
+  const progress = { since: at - 12_000, doing: 'raising links', done: 300, total: 1000 }
+  t.regex(
+    statusText(statusDocument({ ...facts, progress })),
+    /^At work: +raising links, 300 of 1000 steps done, for 12s$/m,
+  )
+  t.notRegex(statusText(statusDocument(facts)), /At work/)
+})

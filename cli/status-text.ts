@@ -19,7 +19,7 @@ export function statusText(status: StatusDocument): string {
 }
 
 function header(status: StatusDocument): string {
-  const { node, router, frr, revision, versions, addresses, counters } = status
+  const { node, router, frr, revision, versions, addresses, counters, progress } = status
   const number = node.index === undefined ? 'no number' : `index ${node.index} from ${node.indexFrom ?? '?'}`
   const { lastReconcile } = counters
   const lines: readonly (readonly [string, string])[] = [
@@ -44,6 +44,7 @@ function header(status: StatusDocument): string {
       `${counters.reconciles} passes, ${counters.netlinkWrites} netlink writes, ${counters.frrCommands} FRR commands` +
         ` since ${counters.start}`,
     ],
+    ...(progress === undefined ? [] : [['At work', progressText(progress, Date.parse(status.time))] as const]),
     [
       'Last pass',
       lastReconcile === undefined
@@ -53,6 +54,10 @@ function header(status: StatusDocument): string {
     ],
   ]
   return lines.map(([name, value]) => `${`${name}:`.padEnd(11)} ${value}`).join('\n')
+}
+
+function progressText({ doing, done, total, since }: NonNullable<StatusDocument['progress']>, now: number): string {
+  return `${doing}, ${done} of ${total} steps done, for ${ago(Date.parse(since), now)}`
 }
 
 function datapathText({ shape, reason, changing }: NonNullable<StatusDocument['datapath']>): string {

@@ -2,96 +2,99 @@
  * Whether a piece of a plan that came over the wire is one that this agent can lay out: under its own key, with the
  * fields that everything else is built on. Fields that are unknown here are a newer controller's and passed over.
  */
-import * as z from 'zod'
 import type { HostSessionPlan, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
 import { PieceError, segmentKey, unknownPiece, vrfKey } from '../../api/plan/pieces.ts'
+import {
+  either,
+  flag,
+  integer,
+  list,
+  name,
+  object,
+  oneOf,
+  optional,
+  positive,
+  text,
+  variants,
+  type Shape,
+} from './shape.ts'
 
-const texts = z.array(z.string())
-const ref = z.object({ kind: z.enum(['Underlay', 'L3VNI', 'L2VNI', 'L3Passthrough']), name: z.string().min(1) })
+const texts = list(text)
+const ref = object({ kind: oneOf('Underlay', 'L3VNI', 'L2VNI', 'L3Passthrough'), name: name() })
 const sessionOptions = {
-  remoteAS: z.union([z.int(), z.enum(['internal', 'external'])]),
-  timers: z.object({ keepaliveSeconds: z.int(), holdSeconds: z.int() }).optional(),
-  connectSeconds: z.int(),
-  password: z.string().optional(),
-  bfd: z
-    .object({
-      receiveIntervalMs: z.int(),
-      transmitIntervalMs: z.int(),
-      detectMultiplier: z.int(),
-      passive: z.boolean(),
-      minimumTTL: z.int().optional(),
-    })
-    .optional(),
-}
-const policy = z.object({
-  prefixes: z.array(
-    z.object({ cidr: z.string(), ge: z.int().optional(), le: z.int().optional(), action: z.enum(['Permit', 'Deny']) }),
+  remoteAS: either(integer, oneOf('internal', 'external')),
+  timers: optional(object({ keepaliveSeconds: integer, holdSeconds: integer })),
+  connectSeconds: integer,
+  password: optional(text),
+  bfd: optional(
+    object({
+      receiveIntervalMs: integer,
+      transmitIntervalMs: integer,
+      detectMultiplier: integer,
+      passive: flag,
+      minimumTTL: optional(integer),
+    }),
   ),
-  maxPrefixes: z.int().optional(),
+}
+const policy = object({
+  prefixes: list(object({ cidr: text, ge: optional(integer), le: optional(integer), action: oneOf('Permit', 'Deny') })),
+  maxPrefixes: optional(integer),
 })
-const hostSession = z.object({
+const hostSession = object({
   ...sessionOptions,
   for: ref,
-  asn: z.int(),
+  asn: integer,
   routerAddresses: texts,
   hostAddresses: texts,
   fromHost: policy,
   toHost: policy,
-  allowDefault: z.boolean(),
+  allowDefault: flag,
 })
-const marking = { routeDistinguisher: z.string().optional(), importTargets: texts, exportTargets: texts }
-const peer = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('address'), address: z.string() }),
-  z.object({ type: z.literal('interface'), interface: z.string() }),
-  z.object({ type: z.literal('range'), prefix: z.string() }),
-])
-const schemas = {
-  router: z.object({
+const marking = { routeDistinguisher: optional(text), importTargets: texts, exportTargets: texts }
+const neighbor = object({
+  ...sessionOptions,
+  peer: variants({ address: { address: text }, interface: { interface: text }, range: { prefix: text } }),
+  port: optional(integer),
+  ebgpMultiHop: flag,
+  families: list(oneOf('IPv4Unicast', 'IPv6Unicast', 'L2VPNEVPN')),
+  routeReflectorClient: flag,
+  allowASIn: flag,
+})
+const shapes: Readonly<Record<Part['kind'], Shape>> = {
+  router: object({
     for: ref,
-    asn: z.int(),
-    routerID: z.string(),
+    asn: integer,
+    routerID: text,
     vteps: texts,
     vtepPools: texts,
-    routerMAC: z.string(),
+    routerMAC: text,
     interfaces: texts,
-    mtu: z.int().optional(),
-    neighbors: z.array(
-      z.object({
-        ...sessionOptions,
-        peer,
-        port: z.int().optional(),
-        ebgpMultiHop: z.boolean(),
-        families: z.array(z.enum(['IPv4Unicast', 'IPv6Unicast', 'L2VPNEVPN'])),
-        routeReflectorClient: z.boolean(),
-        allowASIn: z.boolean(),
-      }),
-    ),
-    gracefulRestart: z.object({ restartTimeSeconds: z.int(), stalePathTimeSeconds: z.int() }).optional(),
-    maximumPaths: z.int(),
-    multipathRelax: z.boolean(),
+    mtu: optional(integer),
+    neighbors: list(neighbor),
+    gracefulRestart: optional(object({ restartTimeSeconds: integer, stalePathTimeSeconds: integer })),
+    maximumPaths: integer,
+    multipathRelax: flag,
   }),
-  vrf: z.object({
+  vrf: object({
     for: ref,
-    name: z.string().min(1).max(15),
-    table: z.int().min(1),
-    l3vni: z.object({ vni: z.int(), mtu: z.int().optional(), ...marking }).optional(),
-    hostSession: hostSession.optional(),
+    name: name(15),
+    table: positive,
+    l3vni: optional(object({ vni: integer, mtu: optional(integer), ...marking })),
+    hostSession: optional(hostSession),
   }),
-  segment: z.object({
+  segment: object({
     ...marking,
     for: ref,
-    vni: z.int(),
-    vrf: z.string().optional(),
+    vni: integer,
+    vrf: optional(text),
     gateways: texts,
-    gatewayMAC: z.string(),
-    hostMaster: z
-      .object({ type: z.enum(['LinuxBridge', 'OVSBridge']), name: z.string(), autoCreate: z.boolean() })
-      .optional(),
-    mtu: z.int().optional(),
-    suppressARP: z.boolean(),
+    gatewayMAC: text,
+    hostMaster: optional(object({ type: oneOf('LinuxBridge', 'OVSBridge'), name: text, autoCreate: flag })),
+    mtu: optional(integer),
+    suppressARP: flag,
   }),
   passthrough: hostSession,
-} as const
+}
 
 /** What is in a piece, by its kind. */
 export type Part =
@@ -103,11 +106,10 @@ export type Part =
 /** What came under the key, fields that are unknown here included. @throws PieceError naming the piece and the field */
 export function checkedPart(key: string, value: object): Part {
   const kind = kindOf(key)
-  const result = schemas[kind].safeParse(value)
-  if (!result.success) {
-    const issue = result.error.issues[0]
-    const field = issue?.path.join('.') ?? ''
-    throw new PieceError(`the plan's piece ${JSON.stringify(key)} makes no sense: ${field}: ${issue?.message ?? ''}`)
+  const wrong = shapes[kind](value)
+  if (wrong !== undefined) {
+    const { path, message } = wrong
+    throw new PieceError(`the plan's piece ${JSON.stringify(key)} makes no sense: ${path.join('.')} ${message}`)
   }
   const part = { kind, value } as Part
   if (keyOf(part) !== key)

@@ -6,6 +6,7 @@
 import type { HostSessionPlan, NodePlan } from '../../api/plan/node-plan.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import type { DatapathStatus } from '../datapath-keeper.ts'
+import type { ProgressReport } from '../progress.ts'
 import type { PassReport } from '../reconciler.ts'
 import type { ResourceReport } from '../resource-states.ts'
 import type { ResourceState } from '../resource-state.ts'
@@ -118,6 +119,8 @@ export interface StatusDocument {
   }
   /** Absent without a controller. */
   readonly controller?: ControllerStatus
+  /** Of the pass that runs at this moment; absent when none does. */
+  readonly progress?: Omit<ProgressReport, 'since'> & { readonly since: string }
   /** What is wrong with the node as a whole. */
   readonly problem?: { readonly reason: string; readonly message: string; readonly nextTry: string }
   readonly resources: readonly ResourceStatus[]
@@ -153,11 +156,12 @@ export interface StatusFacts extends Pick<StatusDocument, 'versions' | 'frr' | '
   readonly nodeState?: ResourceState
   readonly resources: readonly ResourceReport[]
   readonly lastPass?: PassReport
+  readonly progress?: ProgressReport
   readonly counters: Pick<StatusDocument['counters'], 'netlinkWrites' | 'frrCommands' | 'reconciles'>
 }
 
 export function statusDocument(facts: StatusFacts): StatusDocument {
-  const { source, nodeState, lastPass } = facts
+  const { source, nodeState, lastPass, progress } = facts
   const { planned, node } = source
   const plan = planned?.plan
   return {
@@ -179,6 +183,7 @@ export function statusDocument(facts: StatusFacts): StatusDocument {
       ...(source.lastGood === undefined ? {} : { lastGood: source.lastGood }),
     },
     ...(facts.controller === undefined ? {} : { controller: controllerStatus(facts.controller) }),
+    ...(progress === undefined ? {} : { progress: { ...progress, since: timeText(progress.since) } }),
     ...(nodeState?.state === 'Failed'
       ? { problem: { reason: nodeState.reason, message: nodeState.message, nextTry: timeText(nodeState.nextTry) } }
       : {}),

@@ -1,17 +1,16 @@
 /** The agent's metrics, made from its status when they are asked for. Names start with `nodeleaf_`. */
-import { Counter, Gauge, Registry } from 'prom-client'
 import type { StatusDocument } from './document.ts'
+import { exposition, type Metric, type Sample } from './exposition.ts'
 
 /** Prometheus' text format. */
-export function metricsText(status: StatusDocument): Promise<string> {
-  const registry = new Registry()
-  const gauge = (name: string, help: string, values: readonly (readonly [Record<string, string>, number])[]): void => {
-    const labelNames = [...new Set(values.flatMap(([labels]) => Object.keys(labels)))]
-    const made = new Gauge({ name: `nodeleaf_${name}`, help, labelNames, registers: [registry] })
-    for (const [labels, value] of values) made.set(labels, value)
+export function metricsText(status: StatusDocument): string {
+  const metrics: Metric[] = []
+  const gauge = (name: string, help: string, samples: readonly Sample[]): void => {
+    metrics.push({ name: `nodeleaf_${name}`, type: 'gauge', help, samples })
   }
-  const counter = (name: string, help: string, value: number): void =>
-    new Counter({ name: `nodeleaf_${name}`, help, registers: [registry] }).inc(value)
+  const counter = (name: string, help: string, value: number): void => {
+    metrics.push({ name: `nodeleaf_${name}`, type: 'counter', help, samples: [[{}, value]] })
+  }
   const { counters, revision } = status
   const versions = Object.entries(status.versions).filter(([, value]) => value !== undefined)
   gauge('build_info', 'Versions of what runs here; always 1.', [[Object.fromEntries(versions), 1]])
@@ -47,5 +46,5 @@ export function metricsText(status: StatusDocument): Promise<string> {
   counter('netlink_writes_total', 'Writes to the kernel since the start.', counters.netlinkWrites)
   counter('frr_commands_total', 'Configuration lines sent to FRR since the start.', counters.frrCommands)
   counter('reconciles_total', 'Passes of the reconciler since the start.', counters.reconciles)
-  return registry.metrics()
+  return exposition(metrics)
 }
