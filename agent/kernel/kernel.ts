@@ -40,6 +40,7 @@ export interface KernelOptions {
 export interface Differences {
   readonly create: readonly Operation[]
   readonly raise: readonly Operation[]
+  readonly plug: readonly Operation[]
   readonly remove: readonly Operation[]
   /** Always empty: what stands in the way is an operation that is refused, so that what can be done is done. */
   readonly failures: readonly KernelFailure[]
@@ -137,7 +138,8 @@ export class Kernel implements Disposable {
     const of = (stage: Operation['stage']): Operation[] => operations.filter((operation) => operation.stage === stage)
     return {
       create: of('create'),
-      raise: [...of('raise'), ...of('plug')],
+      raise: of('raise'),
+      plug: of('plug'),
       remove: of('remove'),
       failures: [],
       unsupported: unsupported(plan),

@@ -43,18 +43,19 @@ export class Machine {
 
   /** What a reconciler does, without FRR. */
   async pass(plan: NodePlan): Promise<readonly KernelFailure[]> {
-    const { create, raise, remove } = await this.kernel.differences(plan)
+    const { create, raise, plug, remove } = await this.kernel.differences(plan)
     return [
       ...(await this.kernel.apply(create)),
       ...(await this.kernel.apply(raise)),
+      ...(await this.kernel.apply(plug)),
       ...(await this.kernel.apply(remove)),
     ]
   }
 
   async converges(t: ExecutionContext, plan: NodePlan): Promise<void> {
     t.deepEqual(await this.pass(plan), [])
-    const { create, raise, remove } = await this.kernel.differences(plan)
-    t.deepEqual([...create, ...raise, ...remove], [])
+    const { create, raise, plug, remove } = await this.kernel.differences(plan)
+    t.deepEqual([...create, ...raise, ...plug, ...remove], [])
   }
 
   /** The host as `ip` shows it, a line each. */
