@@ -43,11 +43,11 @@ test('the agent says that it is alive while thousands of operations are done', a
     },
   })
   const seen: number[] = []
-  let ended = false
+  const state = { ended: false }
   const over = applied.finally(() => {
-    ended = true
+    state.ended = true
   })
-  while (!ended) {
+  while (!state.ended) {
     const response = await fetch(`http://127.0.0.1:${port}/healthz`)
     t.is(response.status, 200)
     await response.text()
