@@ -1,0 +1,121 @@
+/**
+ * The guest's side of the benchmark: runs one life after the other and tells what it measured, one JSON line an event.
+ *
+ *     node bench/node/guest.ts REQUEST
+ *
+ * REQUEST is a JSON file: a GuestRequest.
+ */
+import { promises, readFileSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { release } from 'node:os'
+import { plan } from '../../api/plan/plan.ts'
+import { messageOf } from '../../log/log.ts'
+import { command } from './command.ts'
+import { rssOf } from './cost.ts'
+import { LivingNode } from './life.ts'
+import { livesOf, sizesOf, type Life } from './lives.ts'
+import { calm } from './node.ts'
+import type { BenchOptions } from './options.ts'
+import type { BenchEvent, Name, Sample } from './sample.ts'
+import { NODE, snapshot } from './workload.ts'
+
+export interface GuestRequest {
+  readonly options: BenchOptions
+  /** The agent's bundle, as the guest sees it. */
+  readonly program: string
+  readonly profile?: string
+}
+
+const LONG_SECONDS = 30
+const IDLE_SECONDS = { quick: 5, usual: 60 }
+
+function tell(event: BenchEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`)
+}
+
+// libuv's threads inherit the namespace of whoever starts them: here, before anything enters another one.
+await promises.stat('/')
+// FRR prints it in its configuration, and does not take the `(none)` of a new kernel back.
+writeFileSync('/proc/sys/kernel/hostname', NODE.name)
+await main(JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as GuestRequest)
+// What was started and did not end must not keep the guest.
+process.exit(0)
+
+async function main({ options, program, profile }: GuestRequest): Promise<void> {
+  const frr = await command(['/usr/lib/frr/zebra', '--version'])
+  tell({ event: 'kernel', release: release(), frr: /version (\S+)/.exec(frr)?.[1] ?? '' })
+  if (options.names.includes('plan')) for (const n of sizesOf('plan', options)) pure(n, options.samples)
+  if (options.contestants.includes('floor')) await bare(options)
+  const idleSeconds = options.quick ? IDLE_SECONDS.quick : IDLE_SECONDS.usual
+  const slow = new Set<string>()
+  const lives = livesOf(options)
+  for (const [at, life] of lives.entries()) {
+    const key = keyOf(life)
+    if (life.round >= 3 && slow.has(key)) continue
+    tell({ event: 'say', text: `${at + 1} of ${lives.length}: ${key}: ${life.names.join(' ')}` })
+    const measured = new Set<Name>()
+    try {
+      const seconds = await LivingNode.run(
+        life,
+        { program, idleSeconds, ...(profile === undefined ? {} : { profile }) },
+        (event) => {
+          if (event.event === 'sample') measured.add(event.sample.name)
+          tell(event)
+        },
+      )
+      if (seconds > LONG_SECONDS) slow.add(key)
+    } catch (error) {
+      const text = messageOf(error)
+      tell({ event: 'say', text: `${key} ended early: ${text}` })
+      const { contestant, shape, n, names } = life
+      const [line = ''] = text.split('\n')
+      for (const name of names)
+        if (!measured.has(name)) tell({ event: 'mistake', name, n, shape, contestant, text: `not measured: ${line}` })
+    }
+  }
+  tell({ event: 'done' })
+}
+
+function keyOf({ contestant, shape, n }: Life): string {
+  return `${contestant}, ${shape}, ${n} VNIs`
+}
+
+/** Planning alone; the floor is to copy the plan when it is there. */
+function pure(n: number, samples: number): void {
+  const given = snapshot(n)
+  for (let at = 0; at <= samples; at++) {
+    const began = performance.now()
+    const made = plan(given, NODE)
+    const planned = performance.now()
+    structuredClone(made)
+    const row = { name: 'plan', n, shape: 'single' } as const
+    // The first run compiles.
+    if (at === 0) continue
+    told({ ...row, contestant: 'ours', value: planned - began })
+    told({ ...row, contestant: 'floor', value: performance.now() - planned })
+  }
+}
+
+/** Floors of start and memory: Node.js that does nothing. */
+async function bare({ names, shapes, samples, quick }: BenchOptions): Promise<void> {
+  if (!names.includes('start') && !names.includes('memory')) return
+  for (let at = 0; at < samples; at++) {
+    await calm()
+    const began = performance.now()
+    spawnSync(process.execPath, ['-e', '0'])
+    const value = (performance.now() - began) / 1000
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6); console.log()'])
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    const rss = rssOf(child.pid ?? 0)
+    child.kill()
+    for (const shape of shapes) {
+      if (names.includes('start')) told({ name: 'start', n: 0, shape, contestant: 'floor', value })
+      if (!names.includes('memory')) continue
+      for (const n of sizesOf('memory', { quick })) told({ name: 'memory', n, shape, contestant: 'floor', value: rss })
+    }
+  }
+}
+
+function told(sample: Sample): void {
+  tell({ event: 'sample', sample })
+}

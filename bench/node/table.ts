@@ -1,0 +1,43 @@
+/** Rows as a table in Markdown. */
+import type { Row } from './rows.ts'
+import type { Costs } from './sample.ts'
+
+const COLUMNS: readonly (readonly [title: string, show: (row: Row) => string])[] = [
+  ['row', ({ name }) => name],
+  ['shape', ({ shape }) => shape],
+  ['VNIs', ({ n }) => String(n)],
+  ['unit', ({ unit }) => unit],
+  ['ours', ({ ours }) => shown(ours)],
+  ['baseline', ({ baseline }) => shown(baseline)],
+  ['floor', ({ floor }) => shown(floor)],
+  ['to baseline', ({ ratioToBaseline }) => shown(ratioToBaseline)],
+  ['to floor', ({ ratioToFloor }) => shown(ratioToFloor)],
+  ['samples', ({ values }) => [values.ours, values.baseline, values.floor].map(({ length }) => length).join('/')],
+  ['CPU s of ours', ({ costs }) => costsText(costs.ours)],
+  ['', ({ writes, commands }) => (writes === undefined ? '' : `${writes} writes, ${commands} commands`)],
+]
+/** Columns of words; the others are numbers and stand at the right. */
+const WORDS = new Set(['row', 'shape', 'unit', 'CPU s of ours', ''])
+
+export function table(rows: readonly Row[]): string {
+  const cells = [COLUMNS.map(([title]) => title), ...rows.map((row) => COLUMNS.map(([, show]) => show(row)))]
+  const widths = COLUMNS.map((_, at) => Math.max(3, ...cells.map((line) => line[at]?.length ?? 0)))
+  const isWord = COLUMNS.map(([title]) => WORDS.has(title))
+  const lines = cells.map((line) =>
+    line.map((cell, at) => (isWord[at] ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))),
+  )
+  const rule = widths.map((width, at) => (isWord[at] ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
+  return [lines[0] ?? [], rule, ...lines.slice(1)].map((line) => `| ${line.join(' | ')} |`).join('\n')
+}
+
+function shown(value: number | null): string {
+  if (value === null) return ''
+  return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
+}
+
+function costsText(costs: Costs | undefined): string {
+  return Object.entries(costs ?? {})
+    .filter(([, seconds]) => seconds >= 0.01)
+    .map(([program, seconds]) => `${program} ${shown(seconds)}`)
+    .join(', ')
+}
