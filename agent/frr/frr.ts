@@ -54,6 +54,8 @@ export class Frr extends EventEmitter<FrrEvents> {
   #applying = 0
   readonly #known = new KnownTree()
   #running: RunningConfig
+  /** What was printed at the last look, in short. */
+  #digested = ''
   /** The known tree that was last found to be what runs. */
   #compared: Block | undefined
 
@@ -114,14 +116,25 @@ export class Frr extends EventEmitter<FrrEvents> {
   async drifted(): Promise<boolean> {
     const { tree: known, age } = this.#known
     const began = this.#running.began
+    // What is printed is thousands of lines, and nearly always what it was: only then it is worth reading.
+    const digest = await this.#digest()
+    const same = digest === this.#digested && (known === undefined || known === this.#compared)
+    this.#digested = digest
+    if (same) return false
     const texts = await this.#texts()
-    if (this.#applying > 0 || this.#known.age !== age) return false
+    if (this.#applying > 0 || this.#known.age !== age) return this.#undecided()
     if (this.#running.isLast(texts) && (known === undefined || known === this.#compared)) return false
     const tree = this.#running.take(texts)
     const other = known === undefined ? began : diff(known, tree, this.#ownership).length > 0
     if (other) this.#known.forget()
     else this.#compared = known
     return other
+  }
+
+  /** The next look reads. */
+  #undecided(): false {
+    this.#digested = ''
+    return false
   }
 
   /**
@@ -254,10 +267,15 @@ export class Frr extends EventEmitter<FrrEvents> {
     return new Map(await Promise.all(asked))
   }
 
-  async #show(daemon: Daemon, line: string): Promise<string> {
+  async #digest(): Promise<string> {
+    const asked = holders(this.#ownership).map((daemon) => this.#show(daemon, 'show running-config', 'digest'))
+    return (await Promise.all(asked)).join(' ')
+  }
+
+  async #show(daemon: Daemon, line: string, how: 'send' | 'digest' = 'send'): Promise<string> {
     const link = this.#links.get(daemon)
     if (!link) throw new FrrError('disconnected', `FRR's ${daemon} is not running`)
-    const answer = await link.show.send(line)
+    const answer = await link.show[how](line)
     if (answer.status !== status.success && answer.status !== status.warning) {
       throw new FrrError('unexpected', `FRR's ${daemon} refused "${line}": ${answer.text}`)
     }

@@ -35,6 +35,26 @@ test('answers belong to the lines in order, however the bytes are cut', async (t
   vty.close()
 })
 
+test('a digest tells answers apart, and stands between others in order', async (t) => {
+  const path = await daemon(t, (text, socket) => {
+    for (const line of text.split('\0').slice(0, -1)) socket.write(`${line.repeat(20_000)}\0\0\0\0`)
+  })
+  const vty = await Vty.open(path)
+  const answers = await Promise.all([vty.digest('a'), vty.send('b'), vty.digest('a'), vty.digest('c')])
+  const [first, text, again, other] = answers.map((answer) => answer.text)
+  t.is(text, 'b'.repeat(20_000))
+  t.is(again, first)
+  t.not(other, first)
+  t.true((first ?? '').length < 100)
+  vty.close()
+})
+
+test('a zero byte in a text is a part of it', async (t) => {
+  const vty = await Vty.open(await daemon(t, (_, socket) => socket.write('a\0b\0\0c\0\0\0\x01')))
+  t.deepEqual(await vty.send('one'), { status: 1, text: 'a\0b\0\0c' })
+  vty.close()
+})
+
 test('lines that are sent at once arrive at once', async (t) => {
   const arrived: string[] = []
   const path = await daemon(t, (text, socket) => {
