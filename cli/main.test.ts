@@ -81,13 +81,15 @@ test('json holds plan, revision, refusals, problems, kernel and FRR', async (t) 
   t.deepEqual(Object.keys(JSON.parse(out)).sort(), ['frr', 'kernel', 'plan', 'problems', 'refused', 'revision'])
 })
 
-test('the MTU of a NIC can be given', async (t) => {
-  const mtu = async (...more: string[]): Promise<unknown> => {
+test('the MTU of a NIC and the shape of the datapath can be given', async (t) => {
+  const mtu = async (link: string, ...more: string[]): Promise<unknown> => {
     const { out } = await run('plan', '-f', demo, '--node', 'node1', '--kernel', ...more)
-    return (parse(out) as { name?: string; mtu?: number }[]).find((each) => each.name === 'vx100')?.mtu
+    return (parse(out) as { name?: string; mtu?: number }[]).find((each) => each.name === link)?.mtu
   }
-  t.is(await mtu(), 1450)
-  t.is(await mtu('--mtu', 'eth1=9000'), 8950)
+  t.is(await mtu('svi100'), 1450)
+  t.is(await mtu('svi100', '--mtu', 'eth1=9000'), 8950)
+  t.is(await mtu('vx100', '--datapath', 'per-vni', '--mtu', 'eth1=9000'), 8950)
+  t.is(await mtu('svi100', '--datapath', 'per-vni'), undefined)
 })
 
 test('what is refused is said on standard error, and the rest is planned', async (t) => {
@@ -115,6 +117,7 @@ for (const args of [
   ['plan', '-f', demo, '--node', 'n', '--index', 'x'],
   ['plan', '-f', demo, '--node', 'node1', '-o', 'xml'],
   ['plan', '-f', demo, '--node', 'node1', '--mtu', 'eth1'],
+  ['plan', '-f', demo, '--node', 'node1', '--datapath', 'both'],
 ]) {
   test(`nodeleaf ${args.join(' ').replace(demo, 'DEMO')} is not understood: exit code 2`, async (t) => {
     const { code, out, err } = await run(...args)

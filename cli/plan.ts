@@ -27,6 +27,7 @@ What is refused goes to standard error with its reason; everything else is in th
       --index N        its index, from 0; default: from the node file, or from the RouterNode of that name
       --node-file FILE YAML with name, index and labels, as the agent takes it
       --kernel         the links, addresses, routes and sysctls that the agent would make
+      --datapath SHAPE single (default) or per-vni, for --kernel: how VNIs are laid out
       --frr            the configuration that the agent would give to FRR
       --mtu NIC=N      MTU of a NIC of the node, for --kernel; may be repeated; default 1500
   -o, --output FORMAT  yaml (default) or json; json holds plan, revision, refused, problems, kernel and frr
@@ -48,6 +49,7 @@ export const plan: Command = {
         'node-file': { type: 'string' },
         kernel: { type: 'boolean' },
         frr: { type: 'boolean' },
+        datapath: { type: 'string', default: 'single' },
         mtu: { type: 'string', multiple: true },
         output: { type: 'string', short: 'o', default: 'yaml' },
       },
@@ -57,13 +59,19 @@ export const plan: Command = {
     if (sources.length === 0) throw new CliError('USAGE', 'nothing to plan from: give files or directories with -f')
     if (values.output !== 'yaml' && values.output !== 'json')
       throw new CliError('USAGE', `-o ${values.output} is not one of yaml and json`)
+    const shape = values.datapath
+    if (shape !== 'single' && shape !== 'per-vni')
+      throw new CliError('USAGE', `--datapath ${shape} is not one of single and per-vni`)
     const nicMTU = mtuFlags(values.mtu ?? [])
     const { documents, problems, warnings } = readResources(sources)
     const snapshot = snapshotOf(documents.map((each) => each.object))
     const planned = planNode(snapshot, nodeFacts(values, snapshot))
     const shownPlan = redacted(planned.plan)
     const kernel = (): unknown =>
-      desiredKernel(shownPlan, { nics: nicsOf(shownPlan, nicMTU), datapath: { shape: 'per-vni' } })
+      desiredKernel(shownPlan, {
+        nics: nicsOf(shownPlan, nicMTU),
+        datapath: shape === 'single' ? { shape, places: new Map() } : { shape },
+      })
     const frr = (): string => format(desiredFrr(shownPlan))
 
     for (const each of problems) output.complain(`error: ${formatProblem(each)}`)
