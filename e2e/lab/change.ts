@@ -108,15 +108,3 @@ export async function hasVnis(node: LabNode, vnis: readonly number[]): Promise<v
     return true
   })
 }
-
-/** That none of these links is in the router or the host. */
-export async function hasNoLinks(node: LabNode, names: readonly string[]): Promise<void> {
-  for (const namespace of [node, node.router]) {
-    const links = (await namespace.show('link')).map(({ ifname }) => ifname as string)
-    assert.deepEqual(
-      links.filter((name) => names.includes(name)),
-      [],
-      `nothing of them is left in ${namespace.name}`,
-    )
-  }
-}

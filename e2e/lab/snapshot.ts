@@ -27,23 +27,29 @@ const VOLATILE = new Set([
   'hold_timer',
 ])
 
+/** What is looked at, by the program that shows it: one process each, as starting one is what costs. */
 const SHOWS = [
-  'link show',
-  'addr show',
-  '-4 route show table all',
-  '-6 route show table all',
-  '-4 rule show',
-  '-6 rule show',
-]
+  { program: ['ip', '-d', '-j'], of: '', shows: ['link show', 'addr show', 'route show table all', 'rule show'] },
+  { program: ['ip', '-6', '-d', '-j'], of: '-6 ', shows: ['route show table all', 'rule show'] },
+  { program: ['bridge', '-j'], of: 'bridge ', shows: ['vlan show', 'vlan tunnelshow', 'vni show'] },
+] as const
 
 /** Takes a snapshot of a named namespace. */
 export async function snapshotOf(namespace: string): Promise<Snapshot> {
-  const script = SHOWS.map((show) => `ip -d -j ${show}; echo`).join('\n')
-  const text = await run(['nsenter', `--net=/run/netns/${namespace}`, 'sh', '-eu'], { input: script })
-  return SHOWS.flatMap((show, at) => {
-    const lines = text.split('\n').filter((line) => line.startsWith('['))
-    return (JSON.parse(lines[at] ?? '[]') as unknown[]).map((object) => `${show}: ${JSON.stringify(stable(object))}`)
-  }).sort()
+  const parts = await Promise.all(
+    SHOWS.map(async ({ program, of, shows }) => {
+      const words = ['nsenter', `--net=/run/netns/${namespace}`, ...program, '-batch', '-']
+      const answers = (await run(words, { input: `${shows.join('\n')}\n` }))
+        .split('\n')
+        .filter((line) => line.startsWith('['))
+      return shows.flatMap((show, at) =>
+        (JSON.parse(answers[at] ?? '[]') as unknown[]).map(
+          (object) => `${of}${show}: ${JSON.stringify(stable(object))}`,
+        ),
+      )
+    }),
+  )
+  return parts.flat().sort()
 }
 
 /** Without what routing daemons put in: the fabric's own routers learn and forget routes all the time. */

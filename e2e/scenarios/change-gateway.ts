@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { thereAndBack } from '../lab/change.ts'
 import { evpnRoutes, reaches } from '../lab/checks.ts'
 import { eventually } from '../lab/eventually.ts'
+import { routedLink } from '../lab/overlay.ts'
 import { l2vni, l3vni, underlay } from '../lab/resources.ts'
 import { addWorkload } from '../lab/workload.ts'
 import type { Scenario } from '../scenario.ts'
@@ -21,13 +22,14 @@ export const scenario: Scenario = {
   async run(lab, t) {
     const [node1, node2] = [lab.node('node1'), lab.node('node2')]
     const works = async (gateways: readonly string[], former: readonly string[], subnet: string): Promise<void> => {
-      for (const { router } of lab.nodes) {
-        const [bridge] = await router.show('addr', 'show', 'dev', 'br110')
-        const addresses = bridge.addr_info
+      for (const node of lab.nodes) {
+        const { router } = node
+        const [link] = await router.show('addr', 'show', 'dev', routedLink(node, 110))
+        const addresses = link.addr_info
           .filter(({ scope }: { scope: string }) => scope === 'global')
           .map(({ local, prefixlen }: { local: string; prefixlen: number }) => `${local}/${prefixlen}`)
         assert.deepEqual(addresses.sort(), [...gateways].sort(), `${router.name} has the gateways and no others`)
-        assert.equal(bridge.address, GATEWAY_MAC)
+        assert.equal(link.address, GATEWAY_MAC)
       }
       const [v4 = '', v6 = ''] = gateways.map((gateway) => gateway.split('/')[0] ?? '')
       for (const name of ['w1', 'w2']) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { hasVnis, thereAndBack } from '../lab/change.ts'
 import { established, nextHops, reaches } from '../lab/checks.ts'
+import { routedLink } from '../lab/overlay.ts'
 import { l2vni, l3vni, underlay } from '../lab/resources.ts'
 import { announcedBy, sessionsWith } from '../lab/speaker.ts'
 import { addWorkload } from '../lab/workload.ts'
@@ -23,9 +24,10 @@ export const scenario: Scenario = {
       await established(node1.routerFrr, ['192.169.10.2', 'fd00:c9:10::2'], vrf)
       await reaches(lab.ns('hostred'), [...red, '10.110.0.11', 'fd00:110::11'])
       await reaches(lab.ns('w1'), ['10.10.0.2', 'fd00:a::2', '10.110.0.1', 'fd00:110::1', '10.110.0.100'])
-      assert.deepEqual(await nextHops(node1.routerFrr, '10.10.0.0/24', vrf), ['100.64.0.10 br100'])
+      const [l3, l2] = [routedLink(node1, 100), routedLink(node1, 110)]
+      assert.deepEqual(await nextHops(node1.routerFrr, '10.10.0.0/24', vrf), [`100.64.0.10 ${l3}`])
       const masters = new Map((await node1.router.show('link')).map(({ ifname, master }) => [ifname, master]))
-      for (const name of ['br100', 'br110', 'pe-100']) assert.equal(masters.get(name), vrf, `${name} is in ${vrf}`)
+      for (const name of [l3, l2, 'pe-100']) assert.equal(masters.get(name), vrf, `${name} is in ${vrf}`)
       assert.equal(masters.has(former), false, `the VRF ${former} is gone`)
       const rules = JSON.stringify(await node1.routerFrr.bgp('show bgp vrfs json'))
       assert.equal(rules.includes(`"${former}"`), false, `bgpd has no instance ${former}`)

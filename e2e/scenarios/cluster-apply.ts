@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { established, reaches } from '../lab/checks.ts'
 import { eventually } from '../lab/eventually.ts'
+import { hasNothingOf, routedLink } from '../lab/overlay.ts'
 import { l2vni, l3vni, underlay } from '../lab/resources.ts'
 import { announcedBy, startFrrSpeaker } from '../lab/speaker.ts'
 import { addWorkload } from '../lab/workload.ts'
@@ -73,7 +74,7 @@ export const scenario: Scenario = {
     await plane.apply(l2vni('segment110', { gatewayIPs: [gateway] }))
     await plane.condition('l2vnis/segment110', 'Ready', 'True')
     for (const node of [node1, node2]) {
-      const addresses = await node.router.show('addr', 'show', 'dev', 'br110')
+      const addresses = await node.router.show('addr', 'show', 'dev', routedLink(node, 110))
       const text = JSON.stringify(addresses)
       assert.match(text, /10\.110\.0\.254/, node.name)
       assert.doesNotMatch(text, /"10\.110\.0\.1"/, node.name)
@@ -87,11 +88,8 @@ export const scenario: Scenario = {
     await plane.delete('l3vnis/red')
     for (const node of [node1, node2]) {
       await eventually(`nothing is left on ${node.name}`, async () => {
-        const links = await node.router.show('link')
-        const names = links.map(({ ifname }: { ifname: string }) => ifname)
-        const left = names.filter((name) => /^(br1|vx1|pe-|red)/.test(name))
-        if (left.length > 0) throw new Error(left.join())
-        return true
+        await hasNothingOf(node, [100, 110])
+        return (await node.router.link('red')) === undefined
       })
     }
   },

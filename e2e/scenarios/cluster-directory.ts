@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { established, hasNoRouter, reaches } from '../lab/checks.ts'
-import { hasNoLinks } from '../lab/change.ts'
 import { eventually } from '../lab/eventually.ts'
+import { hasNothingOf, routedLink } from '../lab/overlay.ts'
 import { l2vni, l3vni, underlay } from '../lab/resources.ts'
 import { watchSessions } from '../lab/session-watch.ts'
 import { announcedBy, startFrrSpeaker } from '../lab/speaker.ts'
@@ -89,7 +89,7 @@ export const scenario: Scenario = {
     await plane.ready('L2VNI-segment110', { nodes: 2, generation: 2 })
     t.note(`an edit is Ready on both nodes after ${((performance.now() - edited) / 1000).toFixed(1)} s`)
     for (const node of lab.nodes) {
-      const shown = JSON.stringify(await node.router.show('addr', 'show', 'dev', 'br110'))
+      const shown = JSON.stringify(await node.router.show('addr', 'show', 'dev', routedLink(node, 110)))
       assert.match(shown, /"10\.110\.0\.254"/, node.name)
       assert.doesNotMatch(shown, /"10\.110\.0\.1"/, node.name)
     }
@@ -139,7 +139,7 @@ export const scenario: Scenario = {
     await plane.remove('segment.yaml')
     for (const node of lab.nodes)
       await eventually(`nothing is left on ${node.name}`, async () => {
-        await hasNoLinks(node, ['br110', 'vx110'])
+        await hasNothingOf(node, [110])
         return true
       })
     await eventually('nor of its status', async () => (await plane.statusOf('L2VNI-segment110')) === undefined)

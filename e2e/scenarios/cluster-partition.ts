@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { established } from '../lab/checks.ts'
 import { eventually } from '../lab/eventually.ts'
 import type { LabNode } from '../lab/node.ts'
+import { overlayOf, routedLink } from '../lab/overlay.ts'
 import { l2vni } from '../lab/resources.ts'
 import { serveFabric } from '../lab/served-fabric.ts'
 import type { Scenario } from '../scenario.ts'
@@ -59,7 +60,7 @@ export const scenario: Scenario = {
     assert.deepEqual(alone.revision, before.revision)
     assert.equal(alone.counters.netlinkWrites, before.counters.netlinkWrites)
     assert.equal(alone.counters.frrCommands, before.counters.frrCommands)
-    assert.equal(await node1.router.link('br110'), undefined)
+    assert.equal(await overlayOf(node1, 110), undefined)
 
     t.step('its agent is restarted while cut off: it goes on from the plan on its disk')
     await node1.agent.stop()
@@ -89,9 +90,9 @@ export const scenario: Scenario = {
 }
 
 const gateways = async (node: LabNode): Promise<string> =>
-  JSON.stringify(await node.router.show('addr', 'show', 'dev', 'br110'))
+  JSON.stringify(await node.router.show('addr', 'show', 'dev', routedLink(node, 110)))
 
-/** The bridge of the segment has this address. */
+/** The segment's link has this address. */
 async function has(node: LabNode, address: string): Promise<void> {
   await eventually(`${node.name} has the gateway ${address}`, async () =>
     (await gateways(node)).includes(`"${address}"`),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { reaches, established, ready } from '../lab/checks.ts'
 import { eventually } from '../lab/eventually.ts'
 import { frrConfiguration } from '../lab/node-state.ts'
+import { routedLink } from '../lab/overlay.ts'
 import { l3vni, underlay } from '../lab/resources.ts'
 import { watchSessions } from '../lab/session-watch.ts'
 import { announcedBy, startFrrSpeaker } from '../lab/speaker.ts'
@@ -97,7 +98,7 @@ export const scenario: Scenario = {
     assert.deepEqual(names.toSorted(), ['L3VNI/green', 'L3VNI/red', 'Underlay/fabric'])
     const vnis = (await node1.routerFrr.zebra('show evpn vni json')) as Record<string, { tenantVrf?: string }>
     assert.equal(vnis['200']?.tenantVrf, 'green', 'the API has VNI 200')
-    assert.equal((await node1.router.link('br100'))?.mtu, 1400, "the API's red")
+    assert.equal((await node1.router.link(routedLink(node1, 100)))?.mtu, 1400, "the API's red")
     const said = await eventually('the RouterNode says it', async () => {
       const conditions = ((await plane.get('routernodes/node1'))?.['status'].conditions ?? []) as {
         type: string

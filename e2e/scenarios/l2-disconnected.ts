@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { doesNotReach, evpnRoutes, hasEvpnRoutes, reaches, ready, typeTwo } from '../lab/checks.ts'
+import { overlayOf, routedLink } from '../lab/overlay.ts'
 import { l2vni, l3vni, underlay } from '../lab/resources.ts'
 import { addWorkload } from '../lab/workload.ts'
 import type { Scenario } from '../scenario.ts'
@@ -46,10 +47,15 @@ export const scenario: Scenario = {
 
     t.step('the segment is in no VRF, and the router has no address in it')
     for (const node of lab.nodes) {
-      const bridge = await node.router.link('br300')
-      assert.equal(bridge.master, undefined)
-      const [shown] = await node.router.show('addr', 'show', 'dev', 'br300')
-      assert.deepEqual(shown.addr_info, [], `addresses of br300 on ${node.name}`)
+      const overlay = await overlayOf(node, 300)
+      const links = (await node.router.show('addr')).filter(({ ifname }) =>
+        [overlay?.bridge, routedLink(node, 300)].includes(ifname),
+      )
+      assert.equal(links.length, 1, 'its bridge, and no other link that could have addresses')
+      for (const { ifname, master, addr_info: addresses } of links) {
+        assert.equal(master, undefined)
+        assert.deepEqual(addresses, [], `addresses of ${ifname} on ${node.name}`)
+      }
       const vni = await node.routerFrr.zebra('show evpn vni 300 json')
       assert.equal(vni.type, 'L2')
       assert.equal(vni.tenantVrf ?? vni.vrf, 'default')

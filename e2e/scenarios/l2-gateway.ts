@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { doesNotReach, established, hasEvpnRoutes, reaches, ready, typeTwo } from '../lab/checks.ts'
 import { eventually } from '../lab/eventually.ts'
+import { routedLink } from '../lab/overlay.ts'
 import { l2vni, l3vni, underlay } from '../lab/resources.ts'
 import { announcedBy, startFrrSpeaker } from '../lab/speaker.ts'
 import { addWorkload } from '../lab/workload.ts'
@@ -40,9 +41,9 @@ export const scenario: Scenario = {
       }
     }
     for (const node of lab.nodes) {
-      const bridge = await node.router.link('br110')
-      assert.equal(bridge.address, GATEWAY_MAC)
-      assert.equal(bridge.master, 'red')
+      const link = await node.router.link(routedLink(node, 110))
+      assert.equal(link.address, GATEWAY_MAC)
+      assert.equal(link.master, 'red')
     }
 
     t.step('layer 2 hosts reach the layer 3 host behind the leaf, and it them')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { hasEvpnRoutes, reaches, ready, typeThree, typeTwo } from '../lab/checks.ts'
 import { eventually } from '../lab/eventually.ts'
+import { remoteMacs } from '../lab/overlay.ts'
 import { l2vni, underlay } from '../lab/resources.ts'
 import { addWorkload } from '../lab/workload.ts'
 import type { Scenario } from '../scenario.ts'
@@ -71,7 +72,7 @@ export const scenario: Scenario = {
       [node2, far, '100.64.0.10'],
     ] as const) {
       await eventually(`${node.name} sends ${mac} to ${vtep}`, async () => {
-        const entries = await node.router.bridge('fdb', 'show', 'dev', 'vx110')
+        const entries = await remoteMacs(node, 110)
         return entries.some((entry) => entry.mac === mac && entry.dst === vtep)
       })
     }
@@ -94,7 +95,7 @@ export const scenario: Scenario = {
     const { gapMs } = await pinger.stop()
     t.note(`moving a workload: ${gapMs} ms without an answer, making its namespace included`)
     await eventually('node1 knows it behind node2', async () => {
-      const entries = await node1.router.bridge('fdb', 'show', 'dev', 'vx110')
+      const entries = await remoteMacs(node1, 110)
       return entries.some((entry) => entry.mac === w1.mac && entry.dst === '100.65.0.2')
     })
   },

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import type { KernelObject, LinkObject, Namespace as Side } from '../../agent/kernel/objects.ts'
 import { ready } from '../lab/checks.ts'
 import { run } from '../lab/command.ts'
 import { DEMO, demoFiles } from '../lab/demo-files.ts'
 import type { LabNode } from '../lab/node.ts'
+import { overlayOf } from '../lab/overlay.ts'
+import { program } from '../lab/program.ts'
 import type { Scenario } from '../scenario.ts'
-
-const REPOSITORY = join(import.meta.dirname, '..', '..')
 
 interface Printed {
   readonly kernel: readonly KernelObject[]
@@ -24,7 +23,8 @@ export const scenario: Scenario = {
     for (const node of lab.nodes) {
       const nic = (await node.link('eth1')) as { mtu: number }
       const words = ['plan', '-f', DEMO, '--node', node.name, '--mtu', `eth1=${nic.mtu}`]
-      plans.set(node, JSON.parse(await run([join(REPOSITORY, 'bin/nodeleaf'), ...words, '-o', 'json'])) as Printed)
+      if (lab.datapath !== undefined) words.push('--datapath', lab.datapath)
+      plans.set(node, JSON.parse(await run([...program('cli'), ...words, '-o', 'json'])) as Printed)
     }
 
     t.step('the agents apply the same files')
@@ -64,6 +64,11 @@ export const scenario: Scenario = {
         assert.ok(found, `route ${object.destination} in table ${object.table}`)
       }
       for (const object of printed.kernel) {
+        if (object.type !== 'vlan') continue
+        const { bridge, vxlan, vid: vlan, vni } = object
+        assert.deepEqual(await overlayOf(node, vni), { bridge, vxlan, vlan })
+      }
+      for (const object of printed.kernel) {
         if (object.type !== 'sysctl' || object.optional) continue
         const value = await (object.namespace === 'router' ? node.router : node).exec('cat', `/proc/sys/${object.path}`)
         assert.equal(value.trim().replaceAll('\t', ' '), object.value, object.path)
@@ -95,8 +100,10 @@ async function ownLinks(node: LabNode, side: Side): Promise<IpLink[]> {
 
 function described({ ifname, mtu, address, master, linkinfo }: IpLink): string {
   const { info_kind: kind, info_data: data = {} } = linkinfo ?? {}
-  const details = { vrf: `table ${data.table}`, vxlan: `id ${data.id} local ${data.local}` }[kind ?? '']
-  const fixed = kind === 'bridge' && address.startsWith('02:6e:')
+  const details = { vrf: `table ${data.table}`, vxlan: `id ${data.id} local ${data.local}`, vlan: `vlan ${data.id}` }[
+    kind ?? ''
+  ]
+  const fixed = (kind === 'bridge' || kind === 'vlan') && address.startsWith('02:6e:')
   return [ifname, `mtu ${mtu}`, ...(master ? [`in ${master}`] : []), ...(fixed ? [address] : []), details].join(' ')
 }
 
@@ -108,8 +115,10 @@ function expected(link: LinkObject): string {
       ? `table ${link.table}`
       : link.kind === 'vxlan'
         ? `id ${link.vni} local ${link.local}`
-        : undefined
-  const fixed = link.kind === 'bridge' && link.mac !== undefined ? [link.mac] : []
+        : link.kind === 'vlan'
+          ? `vlan ${link.vid}`
+          : undefined
+  const fixed = (link.kind === 'bridge' || link.kind === 'vlan') && link.mac !== undefined ? [link.mac] : []
   return [link.name, `mtu ${mtu}`, ...(link.master ? [`in ${link.master}`] : []), ...fixed, details].join(' ')
 }
 
