@@ -86,11 +86,16 @@ function replaced(body: readonly Block[], pairs: Pairs): Block[] {
   return body.flatMap((block) => (pairs.has(block) ? (pairs.get(block) ?? []) : block))
 }
 
+/** Whether both say the same, in whatever order. */
 function equal(a: Block, b: Block): boolean {
   if (a === b) return true
   if (a.line !== b.line || a.body.length !== b.body.length) return false
+  let others: ReadonlyMap<string, Block> | undefined
   return a.body.every((child, at) => {
-    const other = b.body[at]
+    const beside = b.body[at]
+    if (beside?.line === child.line) return equal(child, beside)
+    others ??= new Map(b.body.map((block) => [block.line, block]))
+    const other = others.get(child.line)
     return other !== undefined && equal(child, other)
   })
 }
