@@ -32,7 +32,7 @@ spec: {vni: 110, vrf: red, gatewayIPs: [10.110.0.1/24], hostMaster: {type: Linux
 `
 
 export async function agentSuite(shape: DatapathShape): Promise<void> {
-  const agent = new LabAgent('a', { datapath: shape })
+  const agent = new LabAgent(shape === 'single' ? 's' : 'a', { datapath: shape })
   const routed = (vni: number): string => (shape === 'single' ? `svi${vni}` : `br${vni}`)
   const before = await snapshotOf(agent.host)
   const links = (namespace: string): string => sh(`ip -n ${namespace} -br link`)
