@@ -6,7 +6,7 @@ import { release } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }
 import type { Server } from 'node:http'
 import type { ResourceRef } from '../api/plan/node-plan.ts'
-import { ControllerLink } from './controller-link.ts'
+import type { ControllerLink } from './controller-link.ts'
 import { DatapathKeeper } from './datapath-keeper.ts'
 import { FrrAdapter } from './frr-port.ts'
 import { FrrSupply } from './frr-supply.ts'
@@ -40,19 +40,19 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   const clock = { now: Date.now, random: Math.random }
   const reconciler = new Reconciler(kernel, frr, log, clock)
   const wake = new Wake({ quietMs: 100, latestMs: 1000 })
-  const source = new FollowedSource(options, log, (planned, changed) => {
+  const source = await FollowedSource.open(options, log, (planned, changed) => {
     reconciler.want(planned)
     if (changed) wake.requestNow('source')
   })
-  const link = controllerLink(options, log, { source, frr, reconciler, datapath })
+  const link = await controllerLink(options, log, { source, frr, reconciler, datapath })
   const waiters: ((report: PassReport | undefined) => void)[] = []
   const parts = { options, start: Date.now(), kernel, frr, reconciler, datapath, source, link }
   const served: Served = {
     status: () => status(parts),
     health: () => health(reconciler, source.reading),
     metrics: async () => metricsText(await status(parts)),
-    reconcile: () => {
-      source.read()
+    reconcile: async () => {
+      await source.read()
       reconciler.retryNow()
       wake.requestNow('asked')
       const { promise, resolve } = Promise.withResolvers<PassReport | undefined>()
@@ -106,11 +106,12 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
 
 type LinkParts = Pick<Parts, 'source' | 'frr' | 'reconciler' | 'datapath'>
 
-function controllerLink(
+/** gRPC is loaded where there is somebody to talk to. */
+async function controllerLink(
   { controller }: AgentOptions,
   log: Log,
   { source, frr, reconciler, datapath }: LinkParts,
-): ControllerLink | undefined {
+): Promise<ControllerLink | undefined> {
   if (controller === undefined) return undefined
   const facts = () => {
     const { controllerProgress: progress, resources, nodeState, frrAway } = reconciler
@@ -122,7 +123,8 @@ function controllerLink(
       versions: { agent: manifest.version, frr: frr.version ?? '', kernel: release(), datapath: datapath.shape ?? '' },
     }
   }
-  return new ControllerLink({ options: controller, log, source, frr, facts })
+  const room = await import('./controller-link.ts')
+  return new room.ControllerLink({ options: controller, log, source, frr, facts })
 }
 
 /** Sessions that end are noticed at once; a kernel that does not tell it costs a second. */

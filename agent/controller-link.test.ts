@@ -79,15 +79,17 @@ async function setup(t: ExecutionContext, opened: (stream: FakeStream) => void =
     sessions: async () => state.sessions,
     vnis: async () => [{ vni: 100, type: 'L3', state: 'Up' }],
   }
-  const boot = (): { link: ControllerLink; source: FollowedSource; stop: () => Promise<void> } => {
+  const boot = async (): Promise<{ link: ControllerLink; source: FollowedSource; stop: () => Promise<void> }> => {
     const stop = new AbortController()
-    const source = new FollowedSource(options, log, (planned, changed) => changed && state.wanted.push(planned))
+    const source = await FollowedSource.open(options, log, (planned, changed) => {
+      if (changed) state.wanted.push(planned)
+    })
     if (options.controller === undefined) throw new Error('no controller')
     const link = new ControllerLink({ options: options.controller, log, source, frr, facts: () => state.facts })
     const running = link.run(stop.signal)
     return { link, source, stop: async () => (stop.abort(), running) }
   }
-  const agent = boot()
+  const agent = await boot()
   t.teardown(() => agent.stop())
   const stream = await until('a stream', () => fake.streams[0])
   return { fake, state, stream, ...agent, boot }
@@ -118,7 +120,7 @@ test('a plan is stored, acknowledged, handed on and reported; the next stream sa
   await until('it is in place', () => last(stream.all('report'))?.settled)
   t.is(last(stream.all('report'))?.applied, revisionOf(two))
   await stop()
-  const again = boot()
+  const again = await boot()
   t.teardown(() => again.stop())
   const second = await until('a second stream', () => fake.streams[1])
   t.is((await until('hello', () => second.all('hello')[0])).revision, revisionOf(two))

@@ -39,6 +39,15 @@ export function readDirectory(path: string, nowMs: number): DirectoryReading {
   return { type: 'read', files: new Map(names.flatMap((name) => entry(path, name, nowMs))) }
 }
 
+/** Whether there is a configuration file in `path`, as far as can be seen. */
+export function hasFiles(path: string): boolean {
+  try {
+    return readdirSync(path).some(isConfigFile)
+  } catch {
+    return false
+  }
+}
+
 /** Which files there are, and in which state, in one string that differs when anything does. */
 export function fingerprint(path: string): string {
   try {

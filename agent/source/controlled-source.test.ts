@@ -10,6 +10,7 @@ import type { Violation } from '../../api/rules/violation.ts'
 import { snapshotOf } from '../../api/snapshot/snapshot.ts'
 import { changedPlan, emptyPlan } from './held-plan.ts'
 import { decode, encode } from './last-good.ts'
+import * as reader from './file-reader.ts'
 import { PlanSource, type PlanSourceOptions, type SourceReading } from './plan-source.ts'
 import { controllerPlan, type ControllerPlan } from './plan-updates.ts'
 
@@ -47,6 +48,7 @@ function setup(options: Partial<PlanSourceOptions> = {}) {
     stateDir: join(base, 'state'),
     controller: true,
     hostName: 'host',
+    reader,
     addressesOf: () => [],
     ...options,
   }
@@ -309,4 +311,24 @@ test('what does not change stays the same object, whatever the rest does and whe
   source.take(fromController([fabric, red, object('L2VNI', 'more', { vni: 10 })]))
   const fifth = parts()
   t.deepEqual([fifth.size, kept(fourth, fifth)], [5, 4])
+})
+
+test('without what understands files they are neither read nor taken for gone; with it they count', (t) => {
+  const { boot, write, configDir, stateDir } = setup({ index: 0, controller: false })
+  const unread = { configDir, stateDir, hostName: 'host', addressesOf: () => [], index: 0 }
+  write('a.yaml', document('Underlay', 'fabric', FABRIC))
+  t.true(new PlanSource(unread).lacksReader, 'a file is there')
+  const { planned } = boot().read(now())
+  rmSync(join(configDir, 'a.yaml'))
+  t.true(new PlanSource(unread).lacksReader, 'a file was there')
+  rmSync(stateDir, { recursive: true })
+  const source = new PlanSource(unread)
+  t.false(source.lacksReader)
+  const empty = source.read(now())
+  t.is(empty.planned?.plan.router, undefined)
+  write('a.yaml', document('Underlay', 'fabric', FABRIC))
+  const reading = source.read(now())
+  t.deepEqual([source.lacksReader, reading.unsettled, reading.lastGood], [true, true, empty.lastGood])
+  source.use(reader)
+  t.is(source.read(now()).planned?.revision, planned?.revision)
 })

@@ -9,6 +9,8 @@ import type { ControllerPlan } from './plan-updates.ts'
 import { PlanSource, type SourceReading } from './plan-source.ts'
 import { watchDirectory } from '../../files/watch-directory.ts'
 
+const fileReader = () => import('./file-reader.ts')
+
 const RESCAN_MS = 5000
 const UNSETTLED_MS = 500
 
@@ -24,13 +26,27 @@ export class FollowedSource {
   #revision = ''
   #reading: SourceReading
 
-  /** Reads at once. `wanted` is called after each reading that knows a plan, also when it is the same. */
-  constructor(options: AgentOptions, log: Log, wanted: (planned: Planned, changed: boolean) => void) {
-    const { configDir, stateDir, node, nodeFile, index } = options
+  private constructor(
+    options: AgentOptions,
+    log: Log,
+    wanted: (planned: Planned, changed: boolean) => void,
+    source: PlanSource,
+  ) {
     this.#options = options
     this.#log = log
     this.#wanted = wanted
-    this.#source = new PlanSource({
+    this.#source = source
+    this.#reading = this.#heard(source.read(Date.now()))
+  }
+
+  /** Reads at once. `wanted` is called after each reading that knows a plan, also when it is the same. */
+  static async open(
+    options: AgentOptions,
+    log: Log,
+    wanted: (planned: Planned, changed: boolean) => void,
+  ): Promise<FollowedSource> {
+    const { configDir, stateDir, node, nodeFile, index } = options
+    const sourceOptions = {
       configDir,
       stateDir,
       ...(node === undefined ? {} : { node }),
@@ -39,8 +55,10 @@ export class FollowedSource {
       hostName: hostname(),
       addressesOf: hostAddresses,
       controller: options.controller !== undefined,
-    })
-    this.#reading = this.read()
+    }
+    const without = new PlanSource(sourceOptions)
+    const source = without.lacksReader ? new PlanSource({ ...sourceOptions, reader: await fileReader() }) : without
+    return new FollowedSource(options, log, wanted, source)
   }
 
   /** The last reading. */
@@ -48,8 +66,15 @@ export class FollowedSource {
     return this.#reading
   }
 
-  read(): SourceReading {
-    return this.#heard(this.#source.read(Date.now()))
+  /** Reads the files now. */
+  async read(): Promise<void> {
+    const reading = this.#source.read(Date.now())
+    if (!this.#source.lacksReader) {
+      this.#heard(reading)
+      return
+    }
+    this.#source.use(await fileReader())
+    this.#heard(this.#source.read(Date.now()))
   }
 
   #heard(reading: SourceReading): SourceReading {
@@ -93,7 +118,7 @@ export class FollowedSource {
     const { configDir, nodeFile } = this.#options
     const watching = { rescanMs: RESCAN_MS, signal, ...(nodeFile === undefined ? {} : { file: nodeFile }) }
     watchDirectory(configDir, watching, () => this.#changes.request('changed'))
-    while ((await this.#changes.next(signal)).length > 0) this.read()
+    while ((await this.#changes.next(signal)).length > 0) await this.read()
   }
 
   /** Each problem once, when it comes and when it goes. */

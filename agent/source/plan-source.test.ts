@@ -2,6 +2,7 @@ import test from 'ava'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as reader from './file-reader.ts'
 import { PlanSource, type SourceReading, type PlanSourceOptions } from './plan-source.ts'
 
 const UNDERLAY = `
@@ -30,6 +31,7 @@ function setup(options: Partial<PlanSourceOptions> = {}) {
     stateDir: join(base, 'state'),
     index: 0,
     hostName: 'host',
+    reader,
     addressesOf: () => [],
     ...options,
   }

@@ -11,7 +11,8 @@ import type { NodeFacts } from '../../api/plan/node-facts.ts'
 import type { Snapshot } from '../../api/snapshot/snapshot.ts'
 import { messageOf } from '../../log/log.ts'
 import { resourcesOf } from '../resource-state.ts'
-import { combine, type Combined, type Declared } from './combine.ts'
+import type { Combined, Declared } from './combine.ts'
+import type * as FileReader from './file-reader.ts'
 import { InternedPlans } from './interned-plan.ts'
 import { controllersAlone, isKept, lastGoodOf, type Kept } from './kept.ts'
 import { LastGoodStore, type Loaded, type StoredNumbers } from './last-good.ts'
@@ -47,6 +48,7 @@ interface Ingredients {
 
 export class PlanSource {
   readonly #options: PlanSourceOptions
+  #reader: typeof FileReader | undefined
   readonly #files: StaticFiles
   readonly #store: LastGoodStore
   readonly #interned = new InternedPlans()
@@ -68,12 +70,24 @@ export class PlanSource {
 
   constructor(options: PlanSourceOptions) {
     this.#options = options
+    this.#reader = options.reader
     this.#store = new LastGoodStore(options.stateDir)
     const { problems, ...loaded } = this.#store.load()
     this.#stored = problems.map((problem) => ({ where: options.stateDir, message: messageOf(problem) }))
     const stored = { files: loaded.lastGood?.files ?? {}, arrivals: loaded.lastGood?.arrivals ?? {} }
     this.#files = new StaticFiles({ ...options, mayLack: options.controller === true }, stored)
     this.#restore(loaded)
+  }
+
+  /** There are files, now or on the disk, and nothing here that understands them: `use` it, or begin again with it. */
+  get lacksReader(): boolean {
+    return this.#files.lacksReader
+  }
+
+  /** Files are understood from the next reading on. */
+  use(reader: typeof FileReader): void {
+    this.#reader = reader
+    this.#files.use(reader)
   }
 
   /** The controller's plan that is on the disk. */
@@ -217,7 +231,7 @@ export class PlanSource {
       return { plan, revision, refused, conflicts: [], fromFiles: [] }
     }
     if (wanted === undefined) return undefined
-    const combined = controller === undefined ? combine(undefined, wanted) : combine(controller, wanted, numbers)
+    const combined = this.#reader?.combine(controller, wanted, controller && numbers) ?? nothingFor(wanted.node.name)
     return { ...combined, ...this.#interned.intern(combined.plan) }
   }
 
@@ -252,6 +266,13 @@ export class PlanSource {
     if (!sound) this.#stored = []
   }
 }
+
+const nothingFor = (node: string): Combined => ({
+  plan: { node, vrfs: [], segments: [] },
+  refused: [],
+  conflicts: [],
+  fromFiles: [],
+})
 
 const UNREADABLE =
   "the controller's last plan cannot be read by this version; it stays until the controller sends the next"

@@ -7,18 +7,21 @@
  */
 import { readFileSync } from 'node:fs'
 import { formatProblem } from '../../api/manifest/problem.ts'
-import { parseNodeFile, type NodeFile } from '../../api/manifest/node-file.ts'
-import { joined, readManifest, type Document } from '../../api/manifest/read.ts'
+import type { NodeFile } from '../../api/manifest/node-file.ts'
+import type { Document } from '../../api/manifest/read.ts'
 import { snapshotOf, type Snapshot } from '../../api/snapshot/snapshot.ts'
 import { arrivals, inOrderOfArrival, type Arrivals } from '../../files/arrival.ts'
-import { readDirectory } from '../../files/directory.ts'
-import { goodTexts, merged, restored, type Files, type FileState, type Parsed } from '../../files/files.ts'
+import { hasFiles, readDirectory } from '../../files/directory.ts'
+import { goodTexts, merged, restored, type Files, type FileState, type Parse } from '../../files/files.ts'
 import { messageOf } from '../../log/log.ts'
+import type * as FileReader from './file-reader.ts'
 import { sameOr } from './held-plan.ts'
 import { loadKeptNumber, saveKeptNumber } from './kept-number.ts'
 import { identify, type NodeIdentity, type NodeKnowledge } from './node-number.ts'
 
 export interface StaticFilesOptions {
+  /** What understands files; without it they are left for later, and `lacksReader` tells when there are any. */
+  readonly reader?: typeof FileReader
   readonly configDir: string
   readonly stateDir: string
   readonly nodeFile?: string
@@ -67,11 +70,28 @@ export class StaticFiles {
   #files: Files<Document>
   #arrivals: Arrivals
   #content: Content | undefined
+  #reader: typeof FileReader | undefined
+  #lacksReader: boolean
 
   constructor(options: StaticFilesOptions, stored: StoredFiles) {
+    const { reader, nodeFile } = options
     this.#options = options
     this.#arrivals = stored.arrivals
-    this.#files = restored(stored.files, parse)
+    this.#reader = reader
+    this.#files = reader === undefined ? new Map() : restored(stored.files, parseWith(reader))
+    const isNeeded = nodeFile !== undefined || Object.keys(stored.files).length > 0 || hasFiles(options.configDir)
+    this.#lacksReader = reader === undefined && isNeeded
+  }
+
+  /** There are files to be understood. */
+  get lacksReader(): boolean {
+    return this.#lacksReader
+  }
+
+  /** Files are understood from the next reading on. */
+  use(reader: typeof FileReader): void {
+    this.#reader = reader
+    this.#lacksReader = false
   }
 
   get stored(): StoredFiles {
@@ -80,9 +100,13 @@ export class StaticFiles {
 
   /** What the files said last, without looking. */
   get remembered(): Snapshot {
-    const documents = [...this.#files.values()].flatMap((file) => file.documents)
-    const objects = joined([{ documents, problems: [], warnings: [] }]).documents.map(({ object }) => object)
-    return snapshotOf(inOrderOfArrival(objects, this.#arrivals))
+    const { documents } = this.#joined([...this.#files.values()].map((file) => file.documents))
+    return snapshotOf(
+      inOrderOfArrival(
+        documents.map(({ object }) => object),
+        this.#arrivals,
+      ),
+    )
   }
 
   /** Never throws: what is wrong is in `problems`. `nowMs` is the time of day. */
@@ -91,20 +115,23 @@ export class StaticFiles {
     const problems: SourceProblem[] = []
     const directory = readDirectory(configDir, nowMs)
     const lacks = directory.type === 'away' && mayLack === true && this.#files.size === 0
-    if (directory.type === 'read') this.#files = merged(this.#files, directory.files, parse)
+    const reader = this.#reader
+    const isRead = directory.type === 'read' && (reader !== undefined || directory.files.size === 0)
+    if (isRead) this.#files = merged(this.#files, directory.files, parseWith(reader))
+    else if (directory.type === 'read') this.#lacksReader = true
     else if (!lacks) problems.push({ where: configDir, message: `${directory.message}; what was applied stays` })
-    const states = directory.type === 'read' ? [...this.#files] : []
+    const states = isRead ? [...this.#files] : []
     for (const [where, state] of states) for (const message of state.problems) problems.push({ where, message })
     const neverGood = states.some(([, state]) => state.good === undefined)
-    const { snapshot, repeated, documents } = this.#contentOf(states, directory.type === 'read')
+    const { snapshot, repeated, documents } = this.#contentOf(states, isRead)
     problems.push(...repeated)
-    const known = lacks || (directory.type === 'read' && !(neverGood && documents.every(({ length }) => length === 0)))
+    const known = lacks || (isRead && !(neverGood && documents.every(({ length }) => length === 0)))
     return {
       ...(known ? { snapshot } : {}),
       node: this.#identify(snapshot, problems),
       problems,
       files: states.length,
-      unsettled: states.some(([, state]) => state.unsettled),
+      unsettled: this.#lacksReader || states.some(([, state]) => state.unsettled),
     }
   }
 
@@ -114,7 +141,7 @@ export class StaticFiles {
     const before = this.#content
     const same = before?.isKnown === isKnown && sameOr(before.documents, parts) === before.documents
     if (before !== undefined && same) return before
-    const { documents, problems } = joined([{ documents: parts.flat(), problems: [], warnings: [] }])
+    const { documents, problems } = this.#joined(parts)
     const objects = documents.map(({ object }) => object)
     if (isKnown) this.#arrivals = arrivals(this.#arrivals, objects)
     this.#content = {
@@ -124,6 +151,13 @@ export class StaticFiles {
       repeated: problems.map((problem) => ({ where: problem.file, message: formatProblem(problem) })),
     }
     return this.#content
+  }
+
+  #joined(
+    parts: readonly (readonly Document[])[],
+  ): Pick<ReturnType<typeof FileReader.joined>, 'documents' | 'problems'> {
+    const documents = parts.flat()
+    return this.#reader?.joined([{ documents, problems: [], warnings: [] }]) ?? { documents, problems: [] }
   }
 
   #identify(snapshot: Snapshot, problems: SourceProblem[]): NodeIdentity {
@@ -151,9 +185,9 @@ export class StaticFiles {
   }
 
   #nodeFile(path: string | undefined, problems: SourceProblem[]): NodeFile | undefined {
-    if (path === undefined) return undefined
+    if (path === undefined || this.#reader === undefined) return undefined
     try {
-      return parseNodeFile(path, readFileSync(path, 'utf8'))
+      return this.#reader.parseNodeFile(path, readFileSync(path, 'utf8'))
     } catch (error) {
       problems.push({ where: path, message: messageOf(error) })
       return undefined
@@ -168,7 +202,9 @@ function routerNode(snapshot: Snapshot, name: string): ReturnType<NodeKnowledge[
 }
 
 /** A file is bad when anything in it is; what is not nodeleaf's is passed over. */
-function parse(file: string, text: string): Parsed<Document> {
-  const { documents, problems } = readManifest(file, text)
-  return { documents, problems: problems.map(formatProblem) }
+function parseWith(reader: typeof FileReader | undefined): Parse<Document> {
+  return (file, text) => {
+    const { documents = [], problems = [] } = reader?.readManifest(file, text) ?? {}
+    return { documents, problems: problems.map(formatProblem) }
+  }
 }
