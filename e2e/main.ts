@@ -18,8 +18,8 @@ import { bundlePrograms } from './programs.ts'
 import { allScenarios, type Scenario } from './scenario.ts'
 import { plan, point } from './tap.ts'
 
-/** A guest that says nothing for this long is stuck: no scenario may take that long. */
-const SILENCE_SECONDS = 330
+/** A guest that says nothing for this long beyond what a scenario may take is stuck. */
+const PATIENCE_SECONDS = 90
 const GUEST_SECONDS = 3000
 const MAX_GUESTS = 2
 const GUEST_PROGRAM = join(import.meta.dirname, '..', 'hack', 'guest')
@@ -28,6 +28,7 @@ interface Run {
   readonly folder: string
   readonly names: readonly string[]
   readonly memoryGiB: number
+  readonly silenceSeconds: number
   readonly waiting: Set<string>
   /** Guests that may still be started in place of lost ones. */
   spare: number
@@ -58,9 +59,19 @@ async function main(words: readonly string[]): Promise<number> {
     return 2
   }
   const memoryGiB = Math.max(...chosen.map((each) => each.memoryGiB ?? 2))
+  const silenceSeconds = Math.max(...chosen.map((each) => each.timeoutSeconds ?? 120)) + PATIENCE_SECONDS
   const folder = await mkdtemp(join(tmpdir(), 'nodeleaf-e2e-'))
   await bundlePrograms(join(folder, 'programs'))
-  const run: Run = { folder, names, memoryGiB, waiting: new Set(names), spare: 3, failed: 0, printed: 0 }
+  const run: Run = {
+    folder,
+    names,
+    memoryGiB,
+    silenceSeconds,
+    waiting: new Set(names),
+    spare: 3,
+    failed: 0,
+    printed: 0,
+  }
   print(plan(names.length))
   try {
     const guests = Math.min(MAX_GUESTS, availableParallelism(), names.length)
@@ -91,14 +102,14 @@ async function guest(run: Run, number: number): Promise<void> {
   const env = { ...process.env, NODELEAF_PROGRAMS: '/out/programs' }
   const child = spawn(GUEST_PROGRAM, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
   const stuck = () => {
-    process.stderr.write(`# guest ${number}: silent for ${SILENCE_SECONDS} s, ended\n`)
+    process.stderr.write(`# guest ${number}: silent for ${run.silenceSeconds} s, ended\n`)
     child.kill('SIGTERM')
   }
-  let silence = setTimeout(stuck, SILENCE_SECONDS * 1000)
+  let silence = setTimeout(stuck, run.silenceSeconds * 1000)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   for await (const line of createInterface({ input: child.stdout })) {
     clearTimeout(silence)
-    silence = setTimeout(stuck, SILENCE_SECONDS * 1000)
+    silence = setTimeout(stuck, run.silenceSeconds * 1000)
     const event = parsed(line)
     if (event === undefined) process.stderr.write(`# guest ${number}: ${line}\n`)
     else if (event.event === 'ready') {

@@ -54,7 +54,7 @@ export async function snapshotOf(namespace: string): Promise<Snapshot> {
 
 /** Without what routing daemons put in: the fabric's own routers learn and forget routes all the time. */
 export function withoutLearned(snapshot: Snapshot): Snapshot {
-  return snapshot.filter((line) => !/ route show .*"protocol":"(bgp|zebra|bird|186|11|12)"/.test(line))
+  return snapshot.filter((line) => !/route show .*"protocol":"(bgp|zebra|bird|186|11|12)"/.test(line))
 }
 
 /** What changed, as lines that start with - and +; empty when nothing did. */
