@@ -25,7 +25,7 @@ COPY --from=build /src/dist /opt/nodeleaf
 COPY deploy/docker/agent/ /usr/local/bin/
 RUN ln -s /opt/nodeleaf/nodeleaf.mjs /usr/local/bin/nodeleaf \
     && ln -s /opt/nodeleaf/nodeleaf-agent.mjs /usr/local/bin/nodeleaf-agent
-ENV NODE_ENV=production NODE_OPTIONS=--enable-source-maps
+ENV NODE_ENV=production
 ENTRYPOINT ["/usr/local/bin/entrypoint"]
 
 FROM agent AS agent-frr
