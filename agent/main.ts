@@ -1,11 +1,15 @@
 /** `nodeleaf-agent`: reads the command line and runs the agent, or undoes it. */
 import { promises } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
 import manifest from '../package.json' with { type: 'json' }
 import { runAgent } from './agent.ts'
-import { createLog, type Log } from '../log/log.ts'
-import { UsageError } from '../flags/flags.ts'
+import { failureExit, programLog, stopOnSignals, usageExit } from '../flags/program.ts'
 import { helpText, parseOptions, type AgentOptions } from './options.ts'
 import { uninstall } from './uninstall.ts'
+
+// The part of the heap for young objects stays at its first size. Left alone it takes 30 MiB for a plan of 1000 VNIs, and
+// does not give them back; it costs no measurable time.
+setFlagsFromString('--semi-space-growth-factor=1')
 
 // libuv's threads inherit the namespace of whoever starts them: start them here, in the host's, before any setns.
 await promises.stat('/')
@@ -16,9 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     options = parseOptions(args)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`nodeleaf-agent: ${error.message}\nTry "nodeleaf-agent --help".\n`)
-    return 2
+    return usageExit('nodeleaf-agent', error)
   }
   switch (options.command) {
     case 'help':
@@ -34,25 +36,13 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function work(options: AgentOptions): Promise<number> {
-  const log = createLog({
-    level: options.logLevel,
-    format: options.logFormat,
-    now: () => new Date(),
-    write: (line) => process.stderr.write(`${line}\n`),
-  })
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  const log = programLog(options)
+  const stop = stopOnSignals()
   try {
     if (options.command === 'uninstall') return (await uninstall(options, log)) ? 0 : 1
     await runAgent(options, log, stop)
     return 0
   } catch (error) {
-    return failed(log, options, error)
+    return failureExit(log, `${options.command} failed`, error)
   }
-}
-
-function failed(log: Log, options: AgentOptions, error: unknown): number {
-  log.error(`${options.command} failed`, { error })
-  if (error instanceof Error && !('code' in error)) log.debug('stack', { stack: error.stack })
-  return 1
 }

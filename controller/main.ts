@@ -1,8 +1,7 @@
 /** `nodeleaf-controller`: reads the command line and runs the controller, or issues a certificate. */
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { UsageError } from '../flags/flags.ts'
-import { createLog, type Log } from '../log/log.ts'
+import { failureExit, programLog, stopOnSignals, usageExit } from '../flags/program.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { runController } from './controller.ts'
 import { helpText, parseCommand, type Command, type ControllerOptions, type IssueOptions } from './options.ts'
@@ -23,9 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     command = parseCommand(args, { env: process.env, hostName: hostname(), inCluster: existsSync(IN_CLUSTER) })
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`nodeleaf-controller: ${error.message}\nTry "nodeleaf-controller --help".\n`)
-    return 2
+    return usageExit('nodeleaf-controller', error)
   }
   switch (command.type) {
     case 'help':
@@ -42,14 +39,8 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: ControllerOptions): Promise<number> {
-  const log = createLog({
-    level: options.logLevel,
-    format: options.logFormat,
-    now: () => new Date(),
-    write: (line) => process.stderr.write(`${line}\n`),
-  })
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  const log = programLog(options)
+  const stop = stopOnSignals()
   stop.signal.addEventListener('abort', () => {
     setTimeout(() => {
       log.warn('something would not stop in time; left behind')
@@ -60,14 +51,8 @@ async function run(options: ControllerOptions): Promise<number> {
     await runController(options, log, stop.signal)
     return 0
   } catch (error) {
-    return stop.signal.aborted ? 0 : failed(log, error)
+    return stop.signal.aborted ? 0 : failureExit(log, 'the controller cannot run', error)
   }
-}
-
-function failed(log: Log, error: unknown): number {
-  log.error('the controller cannot run', { error })
-  if (error instanceof Error && !('code' in error)) log.debug('stack', { stack: error.stack })
-  return 1
 }
 
 async function issue({ stateDir, node, out, days }: IssueOptions): Promise<number> {
