@@ -20,9 +20,11 @@ const FACTS: MachineFacts = {
 }
 
 /** Without what every plan has alike. */
-function golden(wanted: NodePlan): string {
-  return stringify(desired(wanted, FACTS).filter((object) => object.type !== 'sysctl'))
+function golden(wanted: NodePlan, facts: MachineFacts): string {
+  return stringify(desired(wanted, facts).filter((object) => object.type !== 'sysctl'))
 }
+
+const SINGLE: MachineFacts = { ...FACTS, datapath: { shape: 'single', places: new Map() } }
 
 /** NODELEAF_GOLDEN=write writes them anew. */
 for (const [name, wanted] of Object.entries({
@@ -32,13 +34,17 @@ for (const [name, wanted] of Object.entries({
   'l2vni-plain': plan({ segments: [plain] }),
   passthrough: plan({ passthrough }),
 })) {
-  test(`the golden objects of ${name}`, (t) => {
-    const path = join(import.meta.dirname, 'golden', `${name}.yaml`)
-    const text = golden(wanted)
-    if (process.env['NODELEAF_GOLDEN'] === 'write') writeFileSync(path, text)
-    t.true(existsSync(path))
-    t.is(text, readFileSync(path, 'utf8'))
-  })
+  const tunnelled = wanted.vrfs.length + wanted.segments.length > 0
+  for (const facts of tunnelled ? [FACTS, SINGLE] : [FACTS]) {
+    const file = facts === FACTS ? `${name}.yaml` : `${name}-single.yaml`
+    test(`the golden objects of ${file}`, (t) => {
+      const path = join(import.meta.dirname, 'golden', file)
+      const text = golden(wanted, facts)
+      if (process.env['NODELEAF_GOLDEN'] === 'write') writeFileSync(path, text)
+      t.true(existsSync(path))
+      t.is(text, readFileSync(path, 'utf8'))
+    })
+  }
 }
 
 test('a plan without a router needs nothing', (t) => {
@@ -72,6 +78,40 @@ test('a resource may set its own MTU, which holds for its host bridge too', (t) 
   const segments = [{ ...web, mtu: 1400 }]
   const own = plan({ vrfs: [blue, { ...red, l3vni: { ...red.l3vni!, mtu: 1300 } }], segments })
   t.like(mtus(own), { vx200: 8950, vx100: 1300, 'host-100': 1300, vx110: 1400, 'br-hs-110': 1400, 'host-110': 1400 })
+})
+
+test('a shard has the MTU of the largest of its VNIs, what is plugged in and routed its own', (t) => {
+  const segments = [{ ...web, mtu: 1400 }, { ...web, vni: 111, mtu: 1300 }, plain]
+  t.like(mtus(plan({ vrfs: [red], segments }), SINGLE), {
+    nlbr0: 1400,
+    nlvx0: 1400,
+    svi110: 1400,
+    svi111: 1300,
+    'pe-111': 1300,
+    nlbr1: 8950,
+    nlbr2: 8950,
+  })
+})
+
+test('L3VNIs, and segments that flood ARP, are on bridges of their own', (t) => {
+  const objects = desired(plan({ vrfs: [blue, red], segments: [web, plain] }), SINGLE)
+  const bridges = objects.flatMap((object) => (object.type === 'vlan' ? [[object.vni, object.bridge]] : []))
+  t.deepEqual(Object.fromEntries(bridges), { 100: 'nlbr1', 200: 'nlbr1', 110: 'nlbr0', 300: 'nlbr2' })
+  const suppress = objects.flatMap((object) =>
+    object.type === 'link' && object.kind === 'vxlan' ? [[object.name, object.bridgePort.neighSuppress]] : [],
+  )
+  t.deepEqual(Object.fromEntries(suppress), { nlvx0: true, nlvx1: true, nlvx2: false })
+})
+
+test('a segment that is not routed has no SVI, and its bridge is in no VLAN of it', (t) => {
+  const objects = desired(plan({ vrfs: [red], segments: [{ ...web, gateways: [] }, plain] }), SINGLE)
+  const selves = objects.flatMap((object) => (object.type === 'vlan' ? [[object.vni, object.self, object.macs]] : []))
+  t.deepEqual(selves, [
+    [100, true, []],
+    [110, true, []],
+    [300, false, []],
+  ])
+  t.false(objects.some((object) => object.type === 'link' && object.name === 'svi300'))
 })
 
 test('VRFs are closed in both families', (t) => {

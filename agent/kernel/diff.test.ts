@@ -157,6 +157,56 @@ test('objects that others have deleted come back, wherever that leaves the rest'
   )
 })
 
+test('whatever is missing of VLANs, and whatever else is on the shards, comes to what is wanted', (t) => {
+  const part = fc.record({ port: fc.boolean(), tunnel: fc.boolean(), filter: fc.boolean(), self: fc.boolean() })
+  const stray = fc.constantFrom([2, 0], [9, 0], [0, 777], [9, 777], [3, 110], [0, 100])
+  fc.assert(
+    fc.property(plans, fc.array(part, { minLength: 4, maxLength: 4 }), fc.array(stray), (one, parts, strays) => {
+      const want = desired(one, facts('single'))
+      let at = 0
+      const spoilt = want.map((object) =>
+        object.type === 'vlan' ? { ...object, ...parts[at++ % 4], macs: [] } : object,
+      )
+      const [shard] = want.filter((object) => object.type === 'vlan')
+      const added =
+        shard === undefined
+          ? []
+          : strays.map(([vid = 0, vni = 0]) => ({
+              ...shard,
+              vid,
+              vni,
+              port: vid > 0,
+              tunnel: vid > 0 && vni > 0,
+              filter: vni > 0,
+              self: false,
+              macs: [],
+            }))
+      const there = spoilt.filter((object) => object.type !== 'vlan' || object.port || object.filter)
+      const kernel = new SimulatedKernel(possible([...there, ...added]))
+      const now = desired(one, facts('single', kernel.objects))
+      for (const operation of diff(now, kernel.observed)) kernel.do(operation)
+      t.deepEqual(diff(now, kernel.observed), [])
+      t.deepEqual(shown(kernel.objects), shown(now))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+/** One VNI a VLAN and one VLAN a VNI, as it is observed. */
+function possible(objects: readonly KernelObject[]): KernelObject[] {
+  const seen = new Set<string>()
+  return objects.filter((object) => {
+    if (object.type !== 'vlan') return true
+    const claims = [
+      ...(object.vid > 0 ? [`${object.bridge} ${object.vid}`] : []),
+      ...(object.vni > 0 ? [`${object.vni}`] : []),
+    ]
+    if (claims.some((claim) => seen.has(claim))) return false
+    for (const claim of claims) seen.add(claim)
+    return true
+  })
+}
+
 /** A kernel has nothing on a link that is not there; a port without its bridge is free, a veth has two ends. */
 function consistent(objects: readonly KernelObject[]): KernelObject[] {
   const keys = new Set(objects.map(keyOf))
