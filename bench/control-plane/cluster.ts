@@ -14,6 +14,7 @@ import type { Recruit } from './crowd-messages.ts'
 import { node, nodeName, underlay, vnis } from './fabric.ts'
 import type { SimulationOptions } from './options.ts'
 import { Program } from './program.ts'
+import { shippedEnvironment } from './shipped.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const NAMESPACE = 'nodeleaf-system'
@@ -110,7 +111,8 @@ export class Cluster implements AsyncDisposable {
       ...this.#program,
       ...words,
     ]
-    this.#controller = new Program('the controller', argv, join(this.#folder, `controller-${run}.log`))
+    const log = join(this.#folder, `controller-${run}.log`)
+    this.#controller = new Program('the controller', argv, log, { ...shippedEnvironment(), ...process.env })
   }
 
   /** All of what the controller counts, by name; labels are summed up but for `name{label}`. */

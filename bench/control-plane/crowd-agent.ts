@@ -20,7 +20,7 @@ export interface Crowd {
   readonly credentials: ChannelCredentials
   readonly serverName: string
   readonly vnis: Uint8Array
-  /** Waits for a place among those that are dialling; the result gives it back. */
+  /** Waits for a place among those that shake hands; the result gives it back. */
   readonly turn: () => Promise<() => void>
   readonly noted: (what: 'dials' | 'reports' | 'details') => void
   readonly mistake: (text: string) => void
@@ -103,6 +103,7 @@ export class CrowdAgent {
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${this.#token}`)
     const call = client.makeBidiStreamRequest(connect.path, (bytes: Buffer) => bytes, received, metadata)
+    client.waitForReady(Date.now() + CONNECT_MS, done)
     const ready = (): boolean => this.connected || client.getChannel().getConnectivityState(false) === 2
     const timers = [
       setTimeout(() => ready() || call.cancel(), CONNECT_MS),
@@ -112,7 +113,6 @@ export class CrowdAgent {
     call.on('data', (message: Received) => {
       if (message.type === 'welcome') {
         welcomedAt = performance.now()
-        done()
       }
       this.#receive(message)
     })

@@ -6,7 +6,7 @@ import { encodedVnis } from './messages.ts'
 
 const MOST_MISTAKES = 5
 /**
- * Handshakes under way. Each agent has a machine of its own in truth; here they share a processor, and if all dialled at
+ * TLS handshakes under way. Each agent has a machine of its own in truth; here they share a processor, and if all dialled at
  * once, none would be done within its ten seconds.
  */
 const DIALLING = 16

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../flags/flags.ts'
+import { compareBare } from './bare.ts'
 import { Cluster } from './cluster.ts'
 import { Crowds } from './crowds.ts'
 import { machine, table } from './measurement.ts'
@@ -17,6 +18,10 @@ process.exitCode = await main(process.argv.slice(2))
 async function main(args: readonly string[]): Promise<number> {
   try {
     const options = simulationOptions(args)
+    if (options?.bare) {
+      await compareBare(options.agents, options.nodeFlags)
+      return 0
+    }
     if (options !== undefined) return await simulate(options)
     process.stdout.write(helpText())
     return 0

@@ -18,6 +18,8 @@ export interface SimulationOptions {
   readonly profile?: string
   readonly json?: string
   readonly nodeFlags: readonly string[]
+  /** Servers that do nothing instead of the controller. */
+  readonly bare: boolean
   /** What is asserted then are counts, never times. */
   readonly quick: boolean
 }
@@ -44,18 +46,20 @@ export const helpText = (): string =>
     'control-plane: simulated agents against the real controller, over gRPC with TLS on loopback.',
     '',
     'Usage: hack/bench control-plane [--quick] [FLAGS]',
+    '       hack/bench control-plane --bare [--agents N] [--node-flags FLAGS]',
     '',
     '  --quick                  a small one that asserts counts and no times, for CI',
+    '  --bare                   connections to servers that do nothing: the floor of memory',
     ...flagRows(FLAGS),
     '',
   ].join('\n')
 
 /** undefined: help was asked for. @throws UsageError */
 export function simulationOptions(args: readonly string[]): SimulationOptions | undefined {
-  const quick = args.includes('--quick')
+  const [quick, bare] = [args.includes('--quick'), args.includes('--bare')]
   const { text, help, positionals } = parseFlags(
     FLAGS,
-    args.filter((each) => each !== '--quick'),
+    args.filter((each) => each !== '--quick' && each !== '--bare'),
   )
   if (help) return undefined
   const [extra] = positionals
@@ -87,6 +91,7 @@ export function simulationOptions(args: readonly string[]): SimulationOptions | 
     sources: program === 'sources',
     nodeFlags: (text('node-flags') ?? '').split(' ').filter((each) => each !== ''),
     quick,
+    bare,
     ...(profile === undefined ? {} : { profile }),
     ...(json === undefined ? {} : { json }),
   }

@@ -22,12 +22,12 @@ export class Program {
   readonly #log: string
 
   /** Output goes to the file `log`. */
-  constructor(name: string, argv: readonly string[], log: string) {
+  constructor(name: string, argv: readonly string[], log: string, env: NodeJS.ProcessEnv = process.env) {
     this.name = name
     this.#log = log
     const [file = '', ...args] = argv
     const output = openSync(log, 'a')
-    this.#child = spawn(file, args, { stdio: ['ignore', output, output] })
+    this.#child = spawn(file, args, { stdio: ['ignore', output, output], env })
     closeSync(output)
     this.#child.on('error', () => {})
   }
@@ -37,12 +37,12 @@ export class Program {
   }
 
   /** Waits for the condition. @throws when the program ends before, or after a bound */
-  async until(what: string, look: () => Promise<boolean> | boolean, boundMs = READY_MS): Promise<void> {
+  async until(what: string, look: () => Promise<boolean> | boolean, boundMs = READY_MS, everyMs = 20): Promise<void> {
     const end = performance.now() + boundMs
     while (!(await look())) {
       if (!this.running) throw new Error(`${this.name} ended before it ${what}:\n${this.tail()}`)
       if (performance.now() > end) throw new Error(`${this.name}: not within ${boundMs} ms: ${what}\n${this.tail()}`)
-      await sleep(20)
+      await sleep(everyMs)
     }
   }
 

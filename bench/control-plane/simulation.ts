@@ -12,6 +12,8 @@ import type { SimulationOptions } from './options.ts'
 const CHECK_EVERY = 20
 const CHECK_ALL_UP_TO = 200
 const POLL_MS = 50
+/** The controller answers with its metrics: not so often that this is what is measured. */
+const LOOK_MS = 250
 /** So long nothing more must come. */
 const QUIET_MS = { quick: 700, full: 3000 } as const
 const LONGEST_MS = 300_000
@@ -150,20 +152,23 @@ export class Simulation {
     await this.#cluster.requests()
     const start = { at: nowMs(), cpu: 0 }
     await this.#cluster.startController()
-    let settled = 0
+    let led: number | undefined
     const { controller } = this.#cluster
     await controller.until(
       'has all agents',
       async () => {
-        settled = await this.#cluster.metric('nodeleaf_nodes_settled')
-        return settled >= agents && (await this.#cluster.metric('nodeleaf_agents_connected')) >= agents
+        const metrics = await this.#cluster.metrics().catch(() => new Map<string, number>())
+        const now = (name: string): number => metrics.get(name) ?? 0
+        if (led === undefined && now('nodeleaf_controller_leads') === 1) led = nowMs()
+        return now('nodeleaf_nodes_settled') >= agents && now('nodeleaf_agents_connected') >= agents
       },
       LONGEST_MS,
+      LOOK_MS,
     )
     const seconds = (nowMs() - start.at) / 1000
     await sleep(this.#quietMs)
     const counts = await this.#crowds.look()
-    const ready = `settled in ${seconds.toFixed(1)} s, ${counts.dials} dials`
+    const ready = `leads after ${(((led ?? NaN) - start.at) / 1000).toFixed(1)} s, ${counts.dials} dials`
     await this.#end('restart: all agents settled', start, counts, ready, seconds)
     this.#expect(counts.plans === 0, `after a restart ${counts.plans} plans were sent: ${counts.pieces} pieces`)
     this.#expect(counts.connected === agents, `after a restart ${counts.connected} of ${agents} agents are there`)

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { create } from '@bufbuild/protobuf'
-import { status } from '@grpc/grpc-js'
+import { status } from '../grpc/status.ts'
 import { DetailSchema, ReportSchema } from '../../api/wire/generated/distribution_pb.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import { FakeVersion, piece, stage, until } from './stage.ts'

@@ -13,8 +13,8 @@ export interface UpdateHead {
   readonly refused?: { readonly json: Uint8Array; readonly digest: string }
 }
 
-/** Messages are at most this long, but for a piece that is longer alone. */
-export const MESSAGE_BYTES = 64 * 1024
+/** Messages are at most this long, but for a piece that is longer alone: with what comes around them they go out at once. */
+export const MESSAGE_BYTES = 14 * 1024
 
 /** Of a field's tag and length, at most. */
 const FIELD_BYTES = 5

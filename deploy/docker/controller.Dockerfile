@@ -16,5 +16,11 @@ FROM gcr.io/distroless/nodejs24-debian13:nonroot
 COPY --from=build /src/dist /opt/nodeleaf
 USER 65532:65532
 EXPOSE 7443 9443 8080
-ENV NODE_ENV=production NODE_OPTIONS=--enable-source-maps
+# What thousands of connections cost (docs/performance.md): large buffers have pages of their own, which go back to the
+# system as they were never touched or are freed, and there is little garbage at a time.
+ENV NODE_ENV=production \
+    NODE_OPTIONS="--enable-source-maps --max-semi-space-size=4" \
+    MALLOC_ARENA_MAX=1 \
+    MALLOC_MMAP_THRESHOLD_=32768 \
+    MALLOC_TRIM_THRESHOLD_=131072
 ENTRYPOINT ["/nodejs/bin/node", "/opt/nodeleaf/nodeleaf-controller.mjs"]
