@@ -1,5 +1,5 @@
 /** What programs cost, as the kernel counts it. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Costs } from './sample.ts'
 
 /** USER_HZ, which /proc counts in, is 100 on every platform that Node.js runs on. */
@@ -38,18 +38,6 @@ export function idleShare(before: readonly number[], after: readonly number[]): 
 export function machineTimes(): readonly number[] {
   const [first = ''] = readFileSync('/proc/stat', 'utf8').split('\n')
   return first.split(/\s+/).slice(1, 9).map(Number)
-}
-
-/** Processes whose parent it is, and theirs. */
-export function descendants(pid: number): readonly number[] {
-  const parents = new Map<number, number>()
-  for (const name of readdirSync('/proc')) {
-    const fields = /^\d+$/.test(name) ? statOf(Number(name)) : undefined
-    if (fields !== undefined) parents.set(Number(name), Number(fields[1]))
-  }
-  const found = [pid]
-  for (const each of found) for (const [child, parent] of parents) if (parent === each) found.push(child)
-  return found.slice(1)
 }
 
 function cpuSeconds(pid: number): number | undefined {
