@@ -10,8 +10,10 @@ export interface DriftOptions {
   readonly everyMs?: number
 }
 
-/** A look may take 1 % of the time: with thousands of VRFs FRR needs a while to print its configuration. */
-const REST = 100
+/** A look may take 5 % of the time: with thousands of VRFs FRR needs a while to print its configuration. */
+const REST = 20
+/** A look that was slow because the machine is busy must not put off the next one for long. */
+const LONGEST_MS = 15_000
 
 /** Until the signal aborts. `changed` is called after each look that saw what somebody else did. */
 export async function watchDrift(
@@ -24,7 +26,7 @@ export async function watchDrift(
     const began = performance.now()
     // A daemon that goes away is told by its socket.
     if (frr.connected && (await frr.drifted().catch(() => false))) changed()
-    const wait = Math.max(everyMs, REST * (performance.now() - began))
-    await sleep(wait, undefined, { signal }).catch(() => undefined)
+    const rest = Math.min(REST * (performance.now() - began), LONGEST_MS)
+    await sleep(Math.max(everyMs, rest), undefined, { signal }).catch(() => undefined)
   }
 }

@@ -8,13 +8,14 @@ import type { FrrAdapter } from './frr-port.ts'
 import { diff } from './frr/diff.ts'
 import { Frr } from './frr/frr.ts'
 import { ManagedFrr } from './frr/managed.ts'
-import { root } from './frr/tree.ts'
+import { root, type Block } from './frr/tree.ts'
 import { messageOf, type Log } from '../log/log.ts'
 import type { AgentOptions } from './options.ts'
 
 const RETRY_FIRST_MS = 200
 const RETRY_LAST_MS = 5000
 const REVIVE_MS = 1000
+const SAVE_MS = 100
 
 export type SupplyOptions = Pick<AgentOptions, 'frr' | 'frrName' | 'frrSockets'> & {
   readonly netnsPath: string
@@ -28,6 +29,8 @@ export class FrrSupply {
   #frr: Frr | undefined
   #said = ''
   #reviving: Promise<void> | undefined
+  #unsaved: Block | undefined
+  #saving: NodeJS.Timeout | undefined
 
   constructor(options: SupplyOptions, log: Log) {
     this.#options = options
@@ -45,6 +48,7 @@ export class FrrSupply {
         this.#frr = frr
         frr.on('connected', changed)
         frr.on('disconnected', (daemon) => {
+          this.#save()
           adapter.away(`${daemon} went away`)
           this.#log.warn('FRR daemon went away', { daemon })
           changed()
@@ -57,6 +61,7 @@ export class FrrSupply {
         changed()
         await watchDrift(frr, changed, signal)
         frr.close()
+        this.#save()
         await this.#reviving
         return
       } catch (error) {
@@ -73,10 +78,25 @@ export class FrrSupply {
     return this.#tried.promise
   }
 
-  /** Keeps the configuration that a managed daemon starts with when it has died. */
+  /** Keeps the configuration that a managed daemon starts with when it has died; a moment later, for many changes once. */
   async applied(): Promise<void> {
     if (this.#managed === undefined || this.#frr === undefined) return
-    this.#managed.save(this.#frr.known.tree ?? (await this.#frr.running()))
+    this.#unsaved = this.#frr.known.tree ?? (await this.#frr.running())
+    this.#saving ??= setTimeout(() => this.#save(), SAVE_MS)
+  }
+
+  #save(): void {
+    clearTimeout(this.#saving)
+    this.#saving = undefined
+    const tree = this.#unsaved
+    this.#unsaved = undefined
+    try {
+      if (tree !== undefined) this.#managed?.save(tree)
+    } catch (error) {
+      this.#log.warn('a daemon of FRR that dies now starts with an older configuration: it cannot be written', {
+        error,
+      })
+    }
   }
 
   /**

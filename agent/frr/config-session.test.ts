@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { commitsOf, Session } from './config-session.ts'
+import { Session } from './config-session.ts'
 import { Vty } from './vty.ts'
 import type { ExecutionContext } from 'ava'
 import type { Socket } from 'node:net'
@@ -140,29 +140,4 @@ test('a daemon that goes away in the middle fails the session once', async (t) =
     ...inBlock(['router bgp 1'], 'd'),
   ]
   await t.throwsAsync(session.enter(commands), { code: 'disconnected' })
-})
-
-const command = (vrf: string, line: string): Command => ({
-  context: [`vrf ${vrf}`],
-  line,
-  undo: [],
-  daemons: ['mgmtd'],
-})
-
-test('a VNI is gone before another comes in its place', (t) => {
-  const commands = [command('red', 'no vni 100'), command('blue', 'no vni 200'), command('red', 'vni 150')]
-  t.deepEqual(commitsOf(commands), [commands.slice(0, 2), commands.slice(2)])
-})
-
-test('otherwise mgmtd commits everything at once', (t) => {
-  const coming = [command('red', 'vni 100'), command('blue', 'vni 200')]
-  const going = [command('red', 'no vni 100'), command('blue', 'no vni 200')]
-  t.deepEqual(commitsOf(coming), [coming])
-  t.deepEqual(commitsOf(going), [going])
-})
-
-test('many VNIs are several commits, in order', (t) => {
-  const coming = Array.from({ length: 120 }, (_, at) => command(`v${at}`, `vni ${at}`))
-  t.deepEqual(commitsOf(coming), [coming.slice(0, 50), coming.slice(50, 100), coming.slice(100)])
-  t.deepEqual(commitsOf([]), [])
 })

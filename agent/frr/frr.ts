@@ -1,18 +1,17 @@
 /** A running FRR: reads its configuration and state, enters commands. Everything goes over the vty sockets. */
 import { EventEmitter } from 'node:events'
 import { capabilities } from './capabilities.ts'
+import { ConfigWatch } from './config-watch.ts'
 import { daemons, holders, measured } from './daemons.ts'
-import { diff } from './diff.ts'
 import { FrrError } from './frr-error.ts'
 import { Session } from './config-session.ts'
-import { KnownTree } from './known-tree.ts'
 import { Link } from './link.ts'
-import { RunningConfig } from './running-config.ts'
 import { bfdPeersOf, downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
 import { takenEffect, undoPlan } from './refusal.ts'
 import { status } from './vty.ts'
 import type { Capabilities } from './capabilities.ts'
 import type { Ownership } from './daemons.ts'
+import type { KnownTree } from './known-tree.ts'
 import type { CommandResult } from './refusal.ts'
 import type { BfdPeer, BgpSession, EvpnVni, VrfVni } from './state.ts'
 import type { Block, Command, Daemon } from './tree.ts'
@@ -50,19 +49,16 @@ export class Frr extends EventEmitter<FrrEvents> {
   #comingBack = false
   #closed = false
   #last: Promise<unknown> = Promise.resolve()
-  /** Calls of `apply` that have not ended. */
-  #applying = 0
-  readonly #known = new KnownTree()
-  #running: RunningConfig
-  /** What was printed at the last look, in short. */
-  #digested = ''
-  /** The known tree that was last found to be what runs. */
-  #compared: Block | undefined
+  readonly #config: ConfigWatch
 
   private constructor(options: FrrOptions) {
     super()
     this.#options = options
-    this.#running = this.#noneRead()
+    this.#config = new ConfigWatch({
+      mode: options.mode ?? 'external',
+      ownership: (line) => this.#ownership(line),
+      print: (how) => this.#print(how),
+    })
   }
 
   /**
@@ -101,40 +97,20 @@ export class Frr extends EventEmitter<FrrEvents> {
 
   /** What FRR's configuration is known to be; who compares it with what is wanted keeps it up to date. */
   get known(): KnownTree {
-    return this.#known
+    return this.#config.known
   }
 
   /** The configuration that nodeleaf owns, as FRR has it now. */
-  async running(): Promise<Block> {
-    return this.#running.take(await this.#texts())
+  running(): Promise<Block> {
+    return this.#config.running()
   }
 
   /**
    * Whether somebody else changed FRR's configuration since it became known, or since the last look when it is not known.
    * It is not known any more then. Not to be told from own changes while commands are entered: false.
    */
-  async drifted(): Promise<boolean> {
-    const { tree: known, age } = this.#known
-    const began = this.#running.began
-    // What is printed is thousands of lines, and nearly always what it was: only then it is worth reading.
-    const digest = await this.#digest()
-    const same = digest === this.#digested && (known === undefined || known === this.#compared)
-    this.#digested = digest
-    if (same) return false
-    const texts = await this.#texts()
-    if (this.#applying > 0 || this.#known.age !== age) return this.#undecided()
-    if (this.#running.isLast(texts) && (known === undefined || known === this.#compared)) return false
-    const tree = this.#running.take(texts)
-    const other = known === undefined ? began : diff(known, tree, this.#ownership).length > 0
-    if (other) this.#known.forget()
-    else this.#compared = known
-    return other
-  }
-
-  /** The next look reads. */
-  #undecided(): false {
-    this.#digested = ''
-    return false
+  drifted(): Promise<boolean> {
+    return this.#config.drifted()
   }
 
   /**
@@ -148,11 +124,11 @@ export class Frr extends EventEmitter<FrrEvents> {
     signal?: AbortSignal,
     options: ApplyOptions = {},
   ): Promise<readonly CommandResult[]> {
-    this.#applying++
+    this.#config.entering++
     const applied = this.#last
       .then(() => this.#apply(commands, signal, options))
       .finally(() => {
-        this.#applying--
+        this.#config.entering--
       })
     this.#last = applied.catch(() => undefined)
     return applied
@@ -204,15 +180,15 @@ export class Frr extends EventEmitter<FrrEvents> {
     signal: AbortSignal | undefined,
     { becomes, done }: ApplyOptions,
   ): Promise<readonly CommandResult[]> {
-    const sure = becomes?.age === this.#known.age
-    this.#known.forget()
-    const { age } = this.#known
+    const sure = becomes?.age === this.known.age
+    this.known.forget()
+    const { age } = this.known
     const results: CommandResult[] = []
     for (const batch of byDaemon(commands)) {
       signal?.throwIfAborted()
       results.push(...(await this.#enter(batch, done)))
     }
-    if (becomes && sure && results.every(({ outcome }) => outcome === 'ok')) this.#known.know(becomes.tree, age)
+    if (becomes && sure && results.every(({ outcome }) => outcome === 'ok')) this.known.know(becomes.tree, age)
     const judged = await this.#judged(results)
     const undone = new Map<Command, CommandResult>()
     for (const batch of byDaemon(undoPlan(judged))) {
@@ -259,17 +235,12 @@ export class Frr extends EventEmitter<FrrEvents> {
     )
   }
 
-  /** What the daemons print as their configuration. */
-  async #texts(): Promise<ReadonlyMap<Daemon, string>> {
+  /** What the daemons print as their configuration, or a digest of it. */
+  async #print(how: 'send' | 'digest'): Promise<ReadonlyMap<Daemon, string>> {
     const asked = holders(this.#ownership).map(
-      async (daemon) => [daemon, await this.#show(daemon, 'show running-config')] as const,
+      async (daemon) => [daemon, await this.#show(daemon, 'show running-config', how)] as const,
     )
     return new Map(await Promise.all(asked))
-  }
-
-  async #digest(): Promise<string> {
-    const asked = holders(this.#ownership).map((daemon) => this.#show(daemon, 'show running-config', 'digest'))
-    return (await Promise.all(asked)).join(' ')
   }
 
   async #show(daemon: Daemon, line: string, how: 'send' | 'digest' = 'send'): Promise<string> {
@@ -315,18 +286,13 @@ export class Frr extends EventEmitter<FrrEvents> {
     }
     this.#version = version
     this.#ownership = ownership
-    this.#running = this.#noneRead()
-  }
-
-  #noneRead(): RunningConfig {
-    const owns = (daemon: Daemon, line: string) => this.#ownership(line).includes(daemon)
-    return new RunningConfig({ mode: this.#options.mode ?? 'external', owns })
+    this.#config.reset()
   }
 
   #lost(daemon: Daemon, link: Link): void {
     if (this.#closed || this.#links.get(daemon) !== link) return
     this.#links.delete(daemon)
-    this.#known.forget()
+    this.known.forget()
     link.close()
     this.emit('disconnected', daemon)
     if (!this.#comingBack) void this.#comeBack()
