@@ -153,8 +153,7 @@ export class LastGoodStore {
     this.#base = undefined
     this.#writing(() => {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
-      const text = encode(value)
-      const next = headerDigest(text) ?? ''
+      const { text, digest: next } = sealed(value)
       stage(this.#current, text)
       rmSync(`${this.#previous}.new`, { force: true })
       if (linked(this.#current, `${this.#previous}.new`)) renameSync(`${this.#previous}.new`, this.#previous)
@@ -221,22 +220,25 @@ function withChanges(lastGood: LastGood, changes: readonly StoredChange[]): Omit
   return { lastGood: { ...lastGood, controller: now }, changed: true }
 }
 
-export function encode(value: LastGood): string {
+export const encode = (value: LastGood): string => sealed(value).text
+
+function sealed(value: LastGood): { readonly text: string; readonly digest: string } {
   const body = `${JSON.stringify(value)}\n`
-  return `${FORMAT} sha256:${checksum(body)}\n${body}`
+  const digest = checksum(body)
+  return { text: `${FORMAT} sha256:${digest}\n${body}`, digest }
 }
 
 /** @throws LastGoodError DAMAGED, naming `path` and what is wrong */
 export function decode(text: string, path: string): { value: LastGood; digest: string; bytes: number } {
   const body = text.slice(text.indexOf('\n') + 1)
-  const said = headerDigest(text)
+  const [said, digest] = [headerDigest(text), checksum(body)]
   if (said === undefined) {
     throw new LastGoodError('DAMAGED', `${path} is not a last good plan of this format, it is ignored`)
   }
-  if (said !== checksum(body)) {
+  if (said !== digest) {
     throw new LastGoodError('DAMAGED', `${path} is damaged (its checksum does not match), it is ignored`)
   }
-  return { value: JSON.parse(body) as LastGood, digest: said, bytes: Buffer.byteLength(text) }
+  return { value: JSON.parse(body) as LastGood, digest, bytes: Buffer.byteLength(text) }
 }
 
 /** The checksum in the first line. */
