@@ -3,12 +3,15 @@
  * and Prometheus: health and metrics only, nothing that changes anything. Metrics name resources and neighbours: who may
  * not know these must not reach the port.
  */
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PassReport } from '../reconciler.ts'
 import type { StatusDocument } from './document.ts'
+
+/** An import of it would read all that it exports, WebSocket among it, and so load an HTTP client: 5 MiB for nothing. */
+const { createServer } = process.getBuiltinModule('node:http')
 
 export interface Health {
   /** A pass was made, and nothing is wrong with the node as a whole. A failed resource does not count. */
