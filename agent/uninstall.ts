@@ -1,6 +1,5 @@
 /** `nodeleaf-agent uninstall`: gives everything back, so that the host is as it was before the agent first ran. */
 import { rmdirSync, rmSync } from 'node:fs'
-import { request } from 'node:http'
 import { join } from 'node:path'
 import { FrrSupply } from './frr-supply.ts'
 import { Kernel } from './kernel/kernel.ts'
@@ -10,6 +9,9 @@ import type { AgentOptions } from './options.ts'
 import { removeKeptNumber } from './source/kept-number.ts'
 import { removeLastGood } from './source/last-good.ts'
 import { answers, socketPath } from './status/server.ts'
+
+/** As in status/server.ts: an import would load more. */
+const { request } = process.getBuiltinModule('node:http')
 
 const STOP_MS = 30_000
 const STOP_STEP_MS = 100
