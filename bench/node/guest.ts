@@ -7,6 +7,7 @@
  */
 import { promises, readFileSync, writeFileSync } from 'node:fs'
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { release } from 'node:os'
 import { plan } from '../../api/plan/plan.ts'
 import { messageOf } from '../../log/log.ts'
@@ -45,10 +46,10 @@ async function main({ options, program, profile }: GuestRequest): Promise<void> 
   const frr = await command(['/usr/lib/frr/zebra', '--version'])
   tell({ event: 'kernel', release: release(), frr: /version (\S+)/.exec(frr)?.[1] ?? '' })
   if (options.names.includes('plan')) for (const n of sizesOf('plan', options)) pure(n, options.samples)
-  if (options.contestants.includes('floor')) await bare(options)
   const idleSeconds = options.quick ? IDLE_SECONDS.quick : IDLE_SECONDS.usual
   const slow = new Set<string>()
   const lives = livesOf(options)
+  if (options.contestants.includes('floor')) await bare(lives, options.samples)
   for (const [at, life] of lives.entries()) {
     const key = keyOf(life)
     if (life.round >= 3 && slow.has(key)) continue
@@ -96,23 +97,30 @@ function pure(n: number, samples: number): void {
   }
 }
 
-/** Floors of start and memory: Node.js that does nothing. */
-async function bare({ names, shapes, samples, quick }: BenchOptions): Promise<void> {
-  if (!names.includes('start') && !names.includes('memory')) return
+/** Floors of start and memory, wherever these are measured: Node.js that does nothing. */
+async function bare(lives: readonly Life[], samples: number): Promise<void> {
+  const wanted = lives.flatMap(({ names, shape, n, round }) =>
+    (['start', 'memory'] as const)
+      .filter((name) => round === 0 && names.includes(name))
+      .map((name) => ({ name, shape, n })),
+  )
+  if (wanted.length === 0) return
   for (let at = 0; at < samples; at++) {
     await calm()
     const began = performance.now()
     spawnSync(process.execPath, ['-e', '0'])
-    const value = (performance.now() - began) / 1000
-    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6); console.log()'])
-    await new Promise((resolve) => child.stdout.once('data', resolve))
-    const rss = rssOf(child.pid ?? 0)
+    const value = { start: (performance.now() - began) / 1000, memory: await bareMemory() }
+    for (const row of wanted) told({ ...row, contestant: 'floor', value: value[row.name] })
+  }
+}
+
+async function bareMemory(): Promise<number> {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6); console.log()'])
+  try {
+    await once(child.stdout, 'data')
+    return rssOf(child.pid ?? 0)
+  } finally {
     child.kill()
-    for (const shape of shapes) {
-      if (names.includes('start')) told({ name: 'start', n: 0, shape, contestant: 'floor', value })
-      if (!names.includes('memory')) continue
-      for (const n of sizesOf('memory', { quick })) told({ name: 'memory', n, shape, contestant: 'floor', value: rss })
-    }
   }
 }
 

@@ -12,8 +12,9 @@ import { bundle } from '../../hack/bundle/bundle.ts'
 import type { GuestRequest } from './guest.ts'
 import { benchOptions, helpText, type BenchOptions } from './options.ts'
 import { rowsOf, type Row } from './rows.ts'
-import type { BenchEvent, Sample } from './sample.ts'
+import type { BenchEvent, Mistake, Sample } from './sample.ts'
 import { table } from './table.ts'
+import { lacking } from './whole.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 /** Longest for everything. */
@@ -43,7 +44,7 @@ async function measure(options: BenchOptions, args: readonly string[]): Promise<
     const load = loadavg()[0] ?? 0
     await prepare(options, folder)
     const samples: Sample[] = []
-    const mistakes: string[] = []
+    const mistakes: Mistake[] = []
     let machine = machineText()
     let done = false
     const status = await guest(options, folder, (event) => {
@@ -61,21 +62,22 @@ async function measure(options: BenchOptions, args: readonly string[]): Promise<
           break
         }
         case 'mistake':
-          mistakes.push(`${event.name} ${event.n} ${event.shape} ${event.contestant}: ${event.text}`)
-          say(`  does not hold: ${mistakes.at(-1)}`)
+          mistakes.push(event)
+          say(`  does not hold: ${textOf(event)}`)
           break
         case 'done':
           done = true
       }
     })
-    const rows = rowsOf(samples)
+    const rows = rowsOf(samples, mistakes)
+    const wrong = [...new Set(mistakes.map(textOf)), ...(done ? lacking(rows, options) : [])]
     const head = `${machine}; load of the machine before: ${load.toFixed(1)}.`
     process.stdout.write(`${head}\n\n    ./hack/bench ${args.join(' ')}\n\n${table(rows)}\n`)
     if (options.json !== undefined) writeFileSync(options.json, jsonText(rows))
-    for (const mistake of mistakes) process.stdout.write(`does not hold: ${mistake}\n`)
+    for (const text of wrong) process.stdout.write(`does not hold: ${text}\n`)
     if (!done)
       process.stdout.write(`does not hold: the guest ended before everything was measured (status ${status})\n`)
-    return done && mistakes.length === 0 ? 0 : 1
+    return done && wrong.length === 0 ? 0 : 1
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -131,6 +133,10 @@ function parsed(line: string): BenchEvent | undefined {
   } catch {
     return undefined
   }
+}
+
+function textOf({ name, n, shape, contestant, text }: Mistake): string {
+  return `${name} ${n} ${shape} ${contestant}: ${text}`
 }
 
 function machineText(): string {

@@ -97,3 +97,21 @@ test('costs are medians by program', (t) => {
   const [row] = rowsOf([sample('ours', 1, costs(1, 5)), sample('ours', 1, costs(3, 6)), sample('ours', 1, costs(2, 7))])
   t.deepEqual(row?.costs, { ours: { agent: 2, zebra: 6 } })
 })
+
+test("a mistake fails its row, the baseline's in both shapes", (t) => {
+  const samples = [
+    sample('ours', 1),
+    sample('ours', 1, { shape: 'per-vni' }),
+    sample('baseline', 2),
+    sample('ours', 1, { n: 5 }),
+  ]
+  const mistake = { name: 'add-one', n: 100, text: 'zebra lacks it' } as const
+  const failed = (...mistakes: Parameters<typeof rowsOf>[1] & {}) => rowsOf(samples, mistakes).map((row) => row.failed)
+  t.deepEqual(failed({ ...mistake, shape: 'single', contestant: 'ours' }), [
+    undefined,
+    ['ours: zebra lacks it'],
+    undefined,
+  ])
+  const both = failed({ ...mistake, shape: 'per-vni', contestant: 'baseline' })
+  t.deepEqual(both, [undefined, ['baseline: zebra lacks it'], ['baseline: zebra lacks it']])
+})

@@ -6,6 +6,7 @@ import {
   UNITS,
   type Contestant,
   type Costs,
+  type Mistake,
   type Name,
   type Sample,
   type Shape,
@@ -27,6 +28,8 @@ export interface Row {
   /** Of no-op: the most that one sample wrote. */
   readonly writes?: number
   readonly commands?: number
+  /** Why it does not count. */
+  readonly failed?: readonly string[]
   /** All samples, as they came. */
   readonly values: Readonly<Record<Contestant, readonly number[]>>
   /** CPU seconds by program, medians. */
@@ -40,7 +43,7 @@ export function median(values: readonly number[]): number | null {
 }
 
 /** Rows in the order of NAMES, then of shapes, then of n. The baseline has but one shape and counts for both. */
-export function rowsOf(samples: readonly Sample[]): readonly Row[] {
+export function rowsOf(samples: readonly Sample[], mistakes: readonly Mistake[] = []): readonly Row[] {
   const ours = samples.filter(({ contestant }) => contestant !== 'baseline')
   const lone = samples.filter(
     ({ name, n, contestant }) =>
@@ -52,19 +55,15 @@ export function rowsOf(samples: readonly Sample[]): readonly Row[] {
     .toSorted(
       ([a, n, s], [b, m, t]) => NAMES.indexOf(a) - NAMES.indexOf(b) || SHAPES.indexOf(s) - SHAPES.indexOf(t) || n - m,
     )
-    .map(([name, n, shape]) =>
-      rowOf(
-        name,
-        n,
-        shape,
-        samples.filter((each) => each.name === name && each.n === n),
-      ),
-    )
+    .map(([name, n, shape]) => rowOf(name, n, shape, samples, mistakes))
 }
 
-function rowOf(name: Name, n: number, shape: Shape, samples: readonly Sample[]): Row {
-  const by = (who: Contestant): readonly Sample[] =>
-    samples.filter(({ contestant, shape: of }) => contestant === who && (who === 'baseline' || of === shape))
+function rowOf(name: Name, n: number, shape: Shape, samples: readonly Sample[], mistakes: readonly Mistake[]): Row {
+  const concerns = (each: Sample | Mistake): boolean =>
+    each.name === name && each.n === n && (each.contestant === 'baseline' || each.shape === shape)
+  const own = samples.filter(concerns)
+  const by = (who: Contestant): readonly Sample[] => own.filter(({ contestant }) => contestant === who)
+  const failed = mistakes.filter(concerns).map(({ contestant, text }) => `${contestant}: ${text}`)
   const values = Object.fromEntries(
     CONTESTANTS.map((who) => [who, by(who).map(({ value }) => value)]),
   ) as unknown as Row['values']
@@ -82,6 +81,7 @@ function rowOf(name: Name, n: number, shape: Shape, samples: readonly Sample[]):
     ratioToFloor: ratio(ours, floor),
     samples: values.ours.length,
     ...(name === 'no-op' && ours !== null ? { writes: most('writes'), commands: most('commands') } : {}),
+    ...(failed.length === 0 ? {} : { failed }),
     values,
     costs: Object.fromEntries(
       CONTESTANTS.filter((who) => by(who).some(({ costs }) => costs !== undefined)).map((who) => [

@@ -58,18 +58,19 @@ export interface Sample {
   readonly commands?: number
 }
 
+/** Why a row does not count: its end state is not the plan's, or something was written that must not be. */
+export interface Mistake {
+  readonly name: Name
+  readonly n: number
+  readonly shape: Shape
+  readonly contestant: Contestant
+  readonly text: string
+}
+
 /** One line of JSON each, from the guest. */
 export type BenchEvent =
   | { readonly event: 'kernel'; readonly release: string; readonly frr: string }
   | { readonly event: 'say'; readonly text: string }
   | { readonly event: 'sample'; readonly sample: Sample }
-  /** The row does not hold: its end state is not the plan's, or something was written that must not be. */
-  | {
-      readonly event: 'mistake'
-      readonly name: Name
-      readonly n: number
-      readonly shape: Shape
-      readonly contestant: Contestant
-      readonly text: string
-    }
+  | ({ readonly event: 'mistake' } & Mistake)
   | { readonly event: 'done' }

@@ -14,7 +14,14 @@ const COLUMNS: readonly (readonly [title: string, show: (row: Row) => string])[]
   ['to floor', ({ ratioToFloor }) => shown(ratioToFloor)],
   ['samples', ({ values }) => [values.ours, values.baseline, values.floor].map(({ length }) => length).join('/')],
   ['CPU s of ours', ({ costs }) => costsText(costs.ours)],
-  ['', ({ writes, commands }) => (writes === undefined ? '' : `${writes} writes, ${commands} commands`)],
+  [
+    '',
+    ({ writes, commands, failed }) =>
+      [
+        ...(writes === undefined ? [] : [`${writes} writes, ${commands} commands`]),
+        ...(failed ? ['does not hold'] : []),
+      ].join(', '),
+  ],
 ]
 /** Columns of words; the others are numbers and stand at the right. */
 const WORDS = new Set(['row', 'shape', 'unit', 'CPU s of ours', ''])
