@@ -20,7 +20,7 @@ import { plan, point } from './tap.ts'
 
 /** A guest that says nothing for this long beyond what a scenario may take is stuck. */
 const PATIENCE_SECONDS = 90
-const GUEST_SECONDS = 3000
+const GUEST_SECONDS = 4000
 const MAX_GUESTS = 2
 const GUEST_PROGRAM = join(import.meta.dirname, '..', 'hack', 'guest')
 

@@ -26,7 +26,8 @@ export const scenario: Scenario = {
     await lab.startAgents()
     await ready(lab.nodes)
     const speakers = await Promise.all(lab.nodes.map((node) => startFrrSpeaker(node, ['red'])))
-    const w1 = await addWorkload(lab, node1, { name: 'w1', bridge: 'br-hs-110', addresses: ['10.110.0.11/24'] })
+    const [addresses, gateways] = [['10.110.0.11/24'], ['10.110.0.1']]
+    const w1 = await addWorkload(lab, node1, { name: 'w1', bridge: 'br-hs-110', addresses, gateways })
     const [own4, own6] = announcedBy('node1', 'red')
     const [far4] = announcedBy('node2', 'red')
     const whole = async () => {
@@ -35,6 +36,8 @@ export const scenario: Scenario = {
       await reaches(hostred, [own4, own6])
       await reaches(node1, [far4], { from: own4 })
       await reaches(w1, ['10.110.0.100'], { ttl: 1 })
+      // Behind the leaf the gateway is the same address: only the MAC+IP route leads to the workload.
+      await reaches(hostred, ['10.110.0.11'])
     }
     await whole()
 
@@ -49,6 +52,7 @@ export const scenario: Scenario = {
           ['L3 in, IPv6', hostred.pinger(own6, { interval: INTERVAL })],
           ['L3 node to node', node1.pinger(far4, { interval: INTERVAL, from: own4 })],
           ['L2', hostl2.pinger('10.110.0.11', { interval: INTERVAL })],
+          ['routed to a workload', hostred.pinger('10.110.0.11', { interval: INTERVAL })],
         ] as const
         const began = performance.now()
         for (const daemon of daemons) process.kill(before.get(daemon) ?? Number.NaN, 'SIGKILL')
