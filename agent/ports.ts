@@ -22,6 +22,8 @@ export interface KernelDifferences<Op extends Step> {
   /** What waits until FRR has caught up with what was raised: it would have to look at it again and again. */
   readonly plug?: readonly Op[]
   readonly remove: readonly Op[]
+  /** What FRR's L3VNIs stand on is taken away and made anew: it lets go of them first. */
+  readonly switching?: boolean
   /** What stands in the way, seen without trying: a name that is taken, a NIC that is not there. */
   readonly failures: readonly Failure[]
   /** What this machine cannot do, though the rest of the resource works. */
@@ -66,6 +68,11 @@ export interface FrrPort<C extends Step> {
    * about all. @throws FrrAwayError
    */
   missing(plan: NodePlan, touched?: ReadonlySet<string>): Promise<readonly Remark[]>
+  /**
+   * Takes all L3VNIs from their VRFs, and leaves the rest; returns when zebra has let go of them, or after a bounded time.
+   * Afterwards `differences` has them among its commands. @throws FrrAwayError
+   */
+  letGo?(plan: NodePlan, signal: AbortSignal): Promise<readonly Failure[]>
   /** Waits until FRR has taken up what was raised for `touched` (`L3VNI/red`), or a bounded time. @throws FrrAwayError */
   caughtUp?(plan: NodePlan, touched: ReadonlySet<string>, signal: AbortSignal): Promise<void>
   /** Configuration lines sent since the start. */

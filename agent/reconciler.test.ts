@@ -25,6 +25,7 @@ class World {
   observations = 0
   kernelBroken = false
   plugs = false
+  switching = false
   atWork = (): void => {}
   /** Whether each look had to be anew, and what FRR was asked about. */
   readonly fresh: (boolean | undefined)[] = []
@@ -43,6 +44,7 @@ class World {
         remove: gone,
         failures: this.taken,
         unsupported: [],
+        switching: this.switching,
       }
     },
     apply: async (items, _signal, done) => {
@@ -66,6 +68,11 @@ class World {
       this.#askFrr()
       this.asked.push(touched && [...touched])
       return this.unknown
+    },
+    letGo: async (plan) => {
+      this.did.push('let go')
+      for (const { name } of resourcesOf(plan).values()) this.have.delete(`frr ${name}`)
+      return []
     },
     caughtUp: async (_plan, touched) => {
       this.did.push(`wait for ${[...touched].join()}`)
@@ -460,4 +467,30 @@ test('a pass says how far it is while it runs, in the log once a second and no s
   const said = lines.filter((line) => line.includes('at work'))
   t.is(said.length, Math.floor((time.now - began) / 1000))
   t.regex(said[0] ?? '', /doing="making links" done=5\d of=300 seconds=1/)
+})
+
+test('while the datapath changes its shape FRR lets go of its L3VNIs before the kernel does anything, and gets them back', async (t) => {
+  const { world, pass, states } = setup('a')
+  await pass()
+  world.did.length = 0
+  world.switching = true
+  world.have.delete('link a')
+  world.have.delete('veth a')
+  await pass()
+  t.deepEqual(world.did.slice(0, 4), ['let go', 'add link a', 'add frr a', 'add veth a'])
+  world.switching = false
+  await pass()
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready' })
+})
+
+test('what becomes ready is told one by one, hundreds at once in one line', async (t) => {
+  const told = async (count: number): Promise<string[]> => {
+    const { pass, lines } = setup(...Array.from({ length: count }, (_, at) => `s${at}`))
+    await pass()
+    return lines.filter((line) => line.includes('Ready'))
+  }
+  t.is((await told(3)).length, 3)
+  const lines = await told(300)
+  t.is(lines.length, 1)
+  t.regex(lines[0] ?? '', /msg="resources are Ready" count=300/)
 })

@@ -44,6 +44,7 @@ interface Seen<Op, C> {
   readonly raise: readonly Op[]
   readonly plug: readonly Op[]
   readonly remove: readonly Op[]
+  readonly switching: boolean
 }
 
 export class Reconciler<Op extends Step, C extends Step> {
@@ -130,8 +131,9 @@ export class Reconciler<Op extends Step, C extends Step> {
       const touched = new Set(steps.map(keyOf))
       for (const key of touched) this.#touched?.add(key)
       const changes = this.#changes
+      if (seen.switching) await this.#letGo(pass, progress, signal)
       await this.#do(pass, 'making links', create, progress, signal)
-      await this.#configure(pass, commands, progress, signal)
+      await this.#configure(pass, seen.switching ? await this.#frrCommands(pass, false) : commands, progress, signal)
       await this.#do(pass, 'raising links', raise, progress, signal)
       if (plug.length > 0) await this.#catchUp(pass, touched, progress, signal)
       await this.#do(pass, 'plugging in', plug, progress, signal)
@@ -147,14 +149,25 @@ export class Reconciler<Op extends Step, C extends Step> {
     const kernel = await this.#kernel.differences(pass.plan, fresh)
     pass.fail(kernel.failures)
     pass.unsupported(kernel.unsupported)
-    const commands = await this.#asked(pass, [], async () => {
+    const commands = await this.#frrCommands(pass, fresh)
+    const { create, raise, plug = [], remove, switching = false } = kernel
+    pass.left([...create, ...commands, ...raise, ...plug, ...remove])
+    return { create, commands, raise, plug, remove, switching }
+  }
+
+  #frrCommands(pass: Pass, fresh: boolean): Promise<readonly C[]> {
+    return this.#asked(pass, [], async () => {
       const frr = await this.#frr.differences(pass.plan, fresh)
       pass.unsupported(frr.unsupported)
       return frr.commands
     })
-    const { create, raise, plug = [], remove } = kernel
-    pass.left([...create, ...commands, ...raise, ...plug, ...remove])
-    return { create, commands, raise, plug, remove }
+  }
+
+  /** zebra does not survive that what its L3VNIs stand on is taken from under them. */
+  async #letGo(pass: Pass, progress: Progress, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#frr.letGo === undefined) return
+    progress.phase('taking L3VNIs from FRR')
+    await this.#asked(pass, undefined, async () => pass.fail((await this.#frr.letGo?.(pass.plan, signal)) ?? []))
   }
 
   async #do(

@@ -20,6 +20,9 @@ export interface ResourceReport {
 const SOONEST_LOOK_MS = 500
 const LATEST_LOOK_MS = 30_000
 
+/** More than these in the same state at once are told as a number. */
+const MANY = 20
+
 interface Entry {
   readonly ref?: ResourceRef
   readonly state: ResourceState
@@ -79,25 +82,36 @@ export class ResourceStates {
   /** Takes up what a pass found out. What is no longer wanted and has nothing left on the node is forgotten. */
   take(pass: Pass): void {
     const findings = pass.findings(this.#unready.keys())
+    const news: (readonly [key: string, state: ResourceState])[] = []
     for (const [key, { ref, outcome }] of findings) {
       const was = this.#states.get(key)?.state
       const state = nextState(was, outcome, this.#clock.now(), this.#clock.random())
       if (state.state === 'Ready' && !pass.wanted.has(key)) this.#delete(key)
       else this.#put(key, { ...(ref === undefined ? {} : { ref }), state })
-      if (isNews(key, was, state, pass.frrAway !== undefined)) this.#tell(key, state)
+      if (isNews(key, was, state, pass.frrAway !== undefined)) news.push([key, state])
     }
+    this.#tell(news)
     for (const key of this.#states.keys()) {
       if (key === NODE ? !findings.has(key) : !pass.concerns(key)) this.#delete(key)
     }
   }
 
-  #tell(key: string, state: ResourceState): void {
+  /** Each in a line; of many that came into the same state, and did not fail, how many they are. */
+  #tell(news: readonly (readonly [key: string, state: ResourceState])[]): void {
+    for (const [state, all] of Map.groupBy(news, ([, each]) => each.state)) {
+      const isMany = state !== 'Failed' && all.length > MANY
+      for (const [key, each] of all) this.#tellOne(key, each, isMany ? 'debug' : 'info')
+      if (isMany) this.#log.info(`resources are ${state}`, { count: all.length })
+    }
+  }
+
+  #tellOne(key: string, state: ResourceState, level: 'debug' | 'info'): void {
     const resource = key === NODE ? 'node' : key
     if (state.state === 'Failed') {
       const { reason, message, nextTry } = state
       this.#log.warn('resource failed', { resource, reason, message, nextTry: new Date(nextTry).toISOString() })
     } else {
-      this.#log.info(`resource is ${state.state}`, {
+      this.#log[level](`resource is ${state.state}`, {
         resource,
         message: 'message' in state ? state.message : undefined,
       })
