@@ -166,7 +166,7 @@ function replaceAll<T>(
   all: ReadonlyMap<string, T>,
   set: (key: string, value: T | undefined) => void,
 ): void {
-  for (const key of [...side.keys()]) if (!all.has(key)) set(key, undefined)
+  for (const key of side.keys()) if (!all.has(key)) set(key, undefined)
   for (const [key, value] of all) set(key, value)
 }
 

@@ -49,9 +49,7 @@ export function diff(want: readonly KernelObject[], have: Observed): readonly Op
 /** When a link that is wanted no more goes: after FRR has let go of it, unless one that is wanted cannot be with it. */
 function leaving(link: LinkObject, surviving: Surviving): [rank: number, stage: Stage] {
   if (link.kind === 'vlan' && surviving.vlans.isInTheWay(link)) return [RANK.free, 'create']
-  if (link.kind === 'vxlan' && surviving.vlans.isOfOtherShape(link)) {
-    return link.vni === undefined ? [RANK.freeVxlan.single, 'create'] : [RANK.freeVxlan.perVni, 'raise']
-  }
+  if (link.kind === 'vxlan' && surviving.vlans.isOfOtherShape(link)) return [RANK.freeVxlan, 'create']
   return [RANK.deleteLink[link.kind], 'remove']
 }
 
@@ -65,8 +63,8 @@ const RANK = {
   close: 4,
   /** Making and changing; a link's master precedes it. */
   link: { loopback: 10, dummy: 11, vrf: 12, bridge: 13, vxlan: 14, vlan: 15, nic: 16, veth: 25 },
-  /** When the shape changes: before VXLAN devices of the one, or VLANs of the other, are made. */
-  freeVxlan: { single: 13.5, perVni: 16.5 },
+  /** When the shape changes: FRR has let go of all VNIs by then, and takes up none before they are gone. */
+  freeVxlan: 13.5,
   freeVlan: 17,
   vlan: 18,
   raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, vlan: 24, veth: 26, nic: 26 },
