@@ -43,8 +43,8 @@ export class LivingNode {
     this.#tell = tell
   }
 
-  /** Returns how long the slowest single thing took, in seconds. */
-  static async run(life: Life, options: LifeOptions, tell: (event: BenchEvent) => void): Promise<number> {
+  /** Returns how long the things took for which a node has to be new, in seconds. */
+  static async run(life: Life, options: LifeOptions, tell: (event: BenchEvent) => void): Promise<readonly number[]> {
     const { program, profile } = options
     const { shape } = life
     const node = await Node.up({ program, shape, ...(profile === undefined ? {} : { profile }) })
@@ -68,15 +68,15 @@ export class LivingNode {
     return this.#life.names.includes(name)
   }
 
-  async #live(): Promise<number> {
+  async #live(): Promise<readonly number[]> {
     const { n, samples } = this.#life
     if (!this.#ours) await this.#node.stop('SIGKILL')
     if (this.#has('start')) await this.#times(samples, () => this.#start())
     if (n === 0) {
       await this.#memory()
-      return 0
+      return []
     }
-    let slowest = await this.#change('cold-start', nodePlan(n))
+    const cold = await this.#change('cold-start', nodePlan(n))
     await this.#memory()
     const changes = ['add-one', 'change-gateway', 'delete-one'] as const
     if (changes.some((name) => this.#has(name)))
@@ -89,8 +89,7 @@ export class LivingNode {
     if (this.#has('drift')) await this.#times(samples, () => this.#drift())
     if (this.#has('restart-adopt')) await this.#times(samples, () => this.#restart())
     if (this.#has('idle')) await this.#times(Math.min(samples, 3), () => this.#idle())
-    if (this.#has('delete-all')) slowest = Math.max(slowest, await this.#change('delete-all', nodePlan(0)))
-    return slowest
+    return this.#has('delete-all') ? [cold, await this.#change('delete-all', nodePlan(0))] : [cold]
   }
 
   /** Rows of half a minute and more have three samples. */

@@ -54,6 +54,16 @@ test('thousands of bridges are for --long', (t) => {
   t.is(most(lives('--sizes', '1500'), 'ours', 'per-vni'), 1500)
 })
 
+test('everything has a sample before anything has two, and then the baseline comes last', (t) => {
+  const all = lives()
+  t.deepEqual(
+    all.map(({ round }) => round),
+    all.map(({ round }) => round).toSorted((a, b) => a - b),
+  )
+  const second = all.filter(({ round }) => round === 1).map(({ contestant }) => contestant)
+  t.deepEqual(second.slice(second.indexOf('baseline')), ['baseline', 'baseline'])
+})
+
 test('the baseline has one shape, whatever ours have', (t) => {
   const baseline = lives('--quick', '--shapes', 'single').filter(({ contestant }) => contestant === 'baseline')
   t.deepEqual(new Set(baseline.map(({ shape }) => shape)), new Set(['per-vni'] as const))

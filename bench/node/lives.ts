@@ -34,12 +34,13 @@ const SIZES: Readonly<Record<Name, readonly number[]>> = {
 const QUICK = 50
 /** Sizes of rows that say nothing with another. */
 const FIXED: readonly Name[] = ['start', 'plan']
-/** A node with nothing but an Underlay. */
+/** Rows that need a new node for each sample. */
 const NEW_NODE: readonly Name[] = ['cold-start', 'delete-all']
 /** Rows that only the agent has. */
 const ALONE: readonly Name[] = ['memory', 'start', 'idle']
-/** What takes minutes with a bridge and a VXLAN device for each VNI. */
-const MOST = { shape: 100, baseline: 1000 }
+/** A bridge and a VXLAN device for each VNI take minutes from here on. */
+const MOST_PER_VNI = 100
+const BASELINE = [50, 100, 1000]
 
 export function sizesOf(name: Name, options: Pick<BenchOptions, 'quick' | 'sizes'>): readonly number[] {
   if (options.quick) return name === 'memory' ? [0, QUICK] : name === 'start' ? [0] : [QUICK]
@@ -47,29 +48,30 @@ export function sizesOf(name: Name, options: Pick<BenchOptions, 'quick' | 'sizes
   return name === 'memory' ? [0, ...options.sizes] : options.sizes
 }
 
+/** One of each first; then more of each, the baseline last, as it takes longest. */
 export function livesOf(options: BenchOptions): readonly Life[] {
   const { names, shapes, contestants, samples } = options
   const onNode = names.filter((name) => name !== 'plan')
   const sizes = [...new Set(onNode.flatMap((name) => sizesOf(name, options)))].toSorted((a, b) => a - b)
-  const who = (contestant: Contestant): readonly Shape[] => (contestant === 'baseline' ? ['per-vni'] : shapes)
-  return sizes.flatMap((n) => {
-    const wanted = onNode.filter((name) => sizesOf(name, options).includes(n))
-    return Array.from({ length: samples }, (_, round) => round).flatMap((round) =>
+  const rounds = Array.from({ length: samples }, (_, round) => round)
+  return rounds.flatMap((round) => {
+    const lives = sizes.flatMap((n) =>
       contestants.flatMap((contestant) =>
-        who(contestant).flatMap((shape): Life[] => {
-          if (!options.long && options.sizes === undefined && n > most(contestant, shape)) return []
-          const own = wanted
-            .filter((name) => contestant === 'ours' || !ALONE.includes(name))
+        (contestant === 'baseline' ? (['per-vni'] as const) : shapes).flatMap((shape): Life[] => {
+          const own = onNode
+            .filter((name) => sizesOf(name, options).includes(n))
+            .filter((name) => contestant === 'ours' || (!ALONE.includes(name) && n > 0))
             .filter((name) => round === 0 || NEW_NODE.includes(name))
-            .filter((name) => n > 0 || ALONE.includes(name))
-          return own.length === 0 ? [] : [{ contestant, shape, n, round, names: own, samples }]
+          const much = !options.long && options.sizes === undefined && takesMinutes(contestant, shape, n)
+          return own.length === 0 || much ? [] : [{ contestant, shape, n, round, names: own, samples }]
         }),
       ),
     )
+    const isBaseline = ({ contestant }: Life): boolean => contestant === 'baseline'
+    return round === 0 ? lives : [...lives.filter((life) => !isBaseline(life)), ...lives.filter(isBaseline)]
   })
 }
 
-function most(contestant: Contestant, shape: Shape): number {
-  if (contestant === 'baseline') return MOST.baseline
-  return shape === 'per-vni' ? MOST.shape : Infinity
+function takesMinutes(contestant: Contestant, shape: Shape, n: number): boolean {
+  return contestant === 'baseline' ? !BASELINE.includes(n) : shape === 'per-vni' && n > MOST_PER_VNI
 }

@@ -8,7 +8,9 @@ test('without flags everything is measured, five times', (t) => {
   t.deepEqual(options?.names, NAMES)
   t.deepEqual(options?.shapes, ['single', 'per-vni'])
   t.deepEqual(options?.contestants, ['ours', 'floor', 'baseline'])
-  t.like(options, { samples: 5, quick: false, long: false })
+  t.like(options, { samples: 5, minutes: 25, quick: false, long: false })
+  t.is(benchOptions(['--long'])?.minutes, 240)
+  t.is(benchOptions(['--long', '--minutes', '60'])?.minutes, 60)
 })
 
 test('a filter is a part of a name, or several', (t) => {
@@ -38,6 +40,6 @@ test('what cannot be used is named, with what can', (t) => {
 
 test('help names every flag', (t) => {
   t.is(benchOptions(['--help']), undefined)
-  for (const flag of ['quick', 'long', 'filter', 'samples', 'sizes', 'shapes', 'only', 'json', 'profile'])
+  for (const flag of ['quick', 'long', 'filter', 'samples', 'minutes', 'sizes', 'shapes', 'only', 'json', 'profile'])
     t.true(helpText().includes(`--${flag} `), flag)
 })

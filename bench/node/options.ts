@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly contestants: readonly Contestant[]
   /** Most samples of a row; what takes over half a minute has three. */
   readonly samples: number
+  /** No further sample is begun that would not end within so many; every row has one, whatever it takes. */
+  readonly minutes: number
   /** Numbers of VNIs instead of each row's own. */
   readonly sizes?: readonly number[]
   /** File, on this machine. */
@@ -22,6 +24,7 @@ export interface BenchOptions {
 const FLAGS: Flags = {
   filter: { value: 'NAME', help: `rows whose name contains it, or a list of such: ${NAMES.join(' ')}` },
   samples: { value: 'N', help: 'most samples of a row (default: 5; with --quick 1)' },
+  minutes: { value: 'N', help: 'no second and further sample that would take longer (default: 25; with --long 240)' },
   sizes: { value: 'LIST', help: "numbers of VNIs, instead of each row's own" },
   shapes: { value: 'LIST', default: SHAPES.join(), help: 'shapes of the datapath' },
   only: { value: 'LIST', default: CONTESTANTS.join(), help: 'who is measured' },
@@ -69,6 +72,7 @@ export function benchOptions(args: readonly string[]): BenchOptions | undefined 
     quick,
     long: args.includes('--long'),
     names,
+    minutes: integer('minutes', text('minutes') ?? (args.includes('--long') ? '240' : '25'), 1, 10_000),
     shapes: list('shapes').map((each) => oneOf('--shapes', each, SHAPES)),
     contestants: list('only').map((each) => oneOf('--only', each, CONTESTANTS)),
     samples: samples === undefined ? (quick ? 1 : 5) : integer('samples', samples, 1, 100),
