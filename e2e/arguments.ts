@@ -11,7 +11,7 @@ export interface Arguments {
 /** @throws Error saying what there is */
 export function parseArguments(words: readonly string[]): Arguments {
   let list = false
-  let shapes: readonly DatapathShape[] = ['per-vni']
+  let shapes = SHAPES
   const names: string[] = []
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? ''
