@@ -41,6 +41,8 @@ export interface Differences {
   readonly create: readonly Operation[]
   readonly raise: readonly Operation[]
   readonly plug: readonly Operation[]
+  /** The node changes from one shape to the other: FRR must have let go of L3VNIs before `create`. */
+  readonly switching: boolean
   readonly remove: readonly Operation[]
   /** Always empty: what stands in the way is an operation that is refused, so that what can be done is done. */
   readonly failures: readonly KernelFailure[]
@@ -141,6 +143,7 @@ export class Kernel implements Disposable {
       raise: of('raise'),
       plug: of('plug'),
       remove: of('remove'),
+      switching: this.#switch !== undefined,
       failures: [],
       unsupported: unsupported(plan),
     }
