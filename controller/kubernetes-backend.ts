@@ -58,7 +58,9 @@ export async function openKubernetes(
     log,
   })
   opened.defer(() => events.close(AbortSignal.timeout(LAST_EVENTS_MS)))
+  let election: Election | undefined
   const store = new KubeStore({
+    leads: () => election?.state.leads ?? false,
     api,
     events,
     namespace,
@@ -89,7 +91,7 @@ export async function openKubernetes(
     async leadership(lead, address, until) {
       let leading: Promise<void> = Promise.resolve()
       const broken = Promise.withResolvers<never>()
-      const election = new Election({
+      election = new Election({
         api,
         namespace,
         name: NAME,

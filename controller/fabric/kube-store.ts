@@ -46,6 +46,11 @@ export interface KubeStoreOptions {
   readonly events: Pick<EventRecorder, 'record'>
   readonly namespace: string
   readonly log: Log
+  /**
+   * Whether this replica leads, by the clock and as of now. A process that was frozen reads what came meanwhile before its
+   * timers run: what it would write of that is written by another leader's rival.
+   */
+  readonly leads: () => boolean
   readonly observe?: ReflectorOptions<KubeObject>['observe']
 }
 
@@ -141,44 +146,58 @@ export class KubeStore implements FabricStore {
     return this.#ledger.load(signal)
   }
 
-  saveLedger(text: string, signal: AbortSignal): Promise<void> {
-    return this.#ledger.save(text, signal)
+  async saveLedger(text: string, signal: AbortSignal): Promise<void> {
+    this.#mayWrite(signal)
+    await this.#ledger.save(text, signal)
   }
 
   async applyStatus({ ref, uid }: Declared, status: ResourceStatus, signal: AbortSignal): Promise<void> {
+    this.#mayWrite(signal)
     const at = { type: typeOf(ref.kind), name: ref.name, subresource: 'status' }
     // With the uid, so that another object of the same name does not get it.
     await unlessGone(this.#options.api.apply(at, { metadata: { uid }, status }, { ...MANAGER, signal }))
   }
 
   async applyRouterNode({ name, uid }: NodeSeen, spec: RouterNodeSpec, signal: AbortSignal): Promise<void> {
+    this.#mayWrite(signal)
     const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name, uid }]
     const at = { type: routerNodes, name }
     await this.#options.api.apply(at, { metadata: { ownerReferences }, spec }, { ...MANAGER, signal })
   }
 
   async deleteRouterNode(name: string, signal: AbortSignal): Promise<void> {
+    this.#mayWrite(signal)
     const uid = this.#routerNodes.objects.get(name)?.routerNode.uid
     const preconditions = uid === undefined ? {} : { preconditions: { uid } }
     await unlessGone(this.#options.api.delete({ type: routerNodes, name }, { signal, ...preconditions }))
   }
 
   async applyRouterNodeState(name: string, state: RouterNodeState, signal: AbortSignal): Promise<void> {
+    this.#mayWrite(signal)
     const at = { type: routerNodes, name, subresource: 'status' }
     await unlessGone(this.#options.api.apply(at, { status: state }, { ...MANAGER, signal }))
   }
 
   async applyRouterNodeDetail(name: string, detail: RouterNodeDetail, signal: AbortSignal): Promise<void> {
+    this.#mayWrite(signal)
     const at = { type: routerNodes, name, subresource: 'status' }
     await unlessGone(this.#options.api.apply(at, { status: detail }, { ...DETAIL_MANAGER, signal }))
   }
 
   record({ regarding, type, reason, action, note }: Happening): void {
+    if (!this.#options.leads()) return
     const object =
       regarding.type === 'node'
         ? { apiVersion: 'v1', kind: 'Node', name: regarding.name, uid: regarding.uid }
         : { apiVersion, kind: regarding.ref.kind, name: regarding.ref.name, uid: regarding.uid }
     this.#options.events.record({ regarding: object, type, reason, action, note })
+  }
+
+  /** Looking at the clock ends a term that is over, and aborts its signal. @throws its reason */
+  #mayWrite(signal: AbortSignal): void {
+    const leads = this.#options.leads()
+    signal.throwIfAborted()
+    if (!leads) throw new Error('this replica does not lead')
   }
 
   #gather(what: 'declared' | 'nodes' | 'routerNodes' | 'secrets'): void {

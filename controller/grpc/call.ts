@@ -143,9 +143,9 @@ export class Call {
   }
 
   #finish({ code, details, trailers }: Ended): void {
-    const status = { 'grpc-status': String(code), 'grpc-message': encodeURI(details.toWellFormed()), ...trailers }
-    if (!this.#responded) return this.#stream.respond({ ...RESPONSE, ...status }, { endStream: true })
-    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(status))
+    const trailer = { 'grpc-status': String(code), 'grpc-message': encodeURI(details.toWellFormed()), ...trailers }
+    if (!this.#responded) return this.#stream.respond({ ...RESPONSE, ...trailer }, { endStream: true })
+    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(trailer))
     this.#stream.end()
   }
 

@@ -129,6 +129,19 @@ test('a Node that is made anew while its agent stays connected is connected, wit
   t.pass()
 })
 
+test('a message names nodes in the order of their names, whatever order they came in', async (t) => {
+  const it = stage(t)
+  const nodes = ['d', 'b', 'c', 'a']
+  it.plan(it.world({ web: 1 }, nodes), Object.fromEntries(nodes.map((node) => [node, 'r1'])))
+  const unready = [{ kind: 'L2VNI', name: 'web', state: 'Failed', reason: 'BridgeMissing', message: 'no br0' }]
+  for (const node of nodes) {
+    it.hello(node, 'r1')
+    it.report(node, 'r1', { unready })
+  }
+  await until(() => it.condition('web')?.message.includes('4 failed') ?? false, 'all have failed')
+  t.is(it.condition('web')?.message, '0 of 4 nodes ready. 4 failed: a, b, c: BridgeMissing: no br0; and 1 more')
+})
+
 test('an agent of a node that is gone is forgotten when it leaves', async (t) => {
   const it = stage(t)
   it.hello('a', 'r1')

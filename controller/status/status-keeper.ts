@@ -70,6 +70,8 @@ export class StatusKeeper implements AgentObserver {
   readonly #detailAsked = new Map<string, bigint>()
   #world: World | undefined
   #nodes: ReadonlyMap<string, NodeSeen> = new Map()
+  /** In the order of their names, which is that of messages. */
+  #sorted: readonly NodeSeen[] = []
   #routerNodes: ReadonlyMap<string, RouterNodeSeen> = new Map()
   #fabricRefused: readonly Violation[] = []
   #dirtyNodes = new Set<string>()
@@ -132,6 +134,7 @@ export class StatusKeeper implements AgentObserver {
     for (const name of this.#nodes.keys()) if (!nodes.has(name)) this.#forget(name)
     const routerNodes = new Map(world.routerNodes.map((each) => [each.name, each]))
     const before = this.#routerNodes
+    if (world.nodes !== this.#world?.nodes) this.#sorted = world.nodes.toSorted(byName)
     this.#nodes = nodes
     this.#routerNodes = routerNodes
     this.#world = world
@@ -263,7 +266,7 @@ export class StatusKeeper implements AgentObserver {
   }
 
   #evaluateResources(world: World, clock: Clock): void {
-    const nodes = world.nodes.map(({ name, labels }): CountedNode => ({
+    const nodes = this.#sorted.map(({ name, labels }): CountedNode => ({
       name,
       labels,
       state: this.#fleet.of(name, clock.nowMs),
@@ -410,6 +413,8 @@ export class StatusKeeper implements AgentObserver {
     this.#options.store.record(happening)
   }
 }
+
+const byName = (a: NodeSeen, b: NodeSeen): number => (a.name < b.name ? -1 : 1)
 
 const statusWrite = (ref: DeclaredRef): string => `status of ${keyOf(ref)}`
 const stateWrite = (node: string): string => `state of ${node}`

@@ -9,6 +9,7 @@ import { selects, type Labels, type LabelSelector } from '../../api/kinds/select
 import type { Violation } from '../../api/rules/violation.ts'
 import type { NodeState } from './fleet.ts'
 import { refusedList, type RefusedList } from './refused-list.ts'
+import { secondsText } from './resource-status.ts'
 
 export interface Counted {
   readonly key: string
@@ -272,6 +273,6 @@ function laggingMessage({ rejected, connection, desired }: NodeState): string {
 
 function awayMessage({ connection }: NodeState): string {
   return connection.type === 'away'
-    ? `the agent is away since ${new Date(connection.sinceMs).toISOString()}`
+    ? `the agent is away since ${secondsText(connection.sinceMs)}`
     : 'the agent has not connected'
 }
