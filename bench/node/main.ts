@@ -14,6 +14,7 @@ import { benchOptions, helpText, type BenchOptions } from './options.ts'
 import { rowsOf, type Row } from './rows.ts'
 import type { BenchEvent, Mistake, Sample } from './sample.ts'
 import { table } from './table.ts'
+import { verdictTable } from './targets.ts'
 import { lacking } from './whole.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -72,7 +73,7 @@ async function measure(options: BenchOptions, args: readonly string[]): Promise<
     const rows = rowsOf(samples, mistakes)
     const wrong = [...new Set(mistakes.map(textOf)), ...(done ? lacking(rows, options) : [])]
     const head = `${machine}; load of the machine before: ${load.toFixed(1)}.`
-    process.stdout.write(`${head}\n\n    ./hack/bench ${args.join(' ')}\n\n${table(rows)}\n`)
+    process.stdout.write(`${head}\n\n    ./hack/bench ${args.join(' ')}\n\n${table(rows)}\n\n${verdictTable(rows)}\n`)
     if (options.json !== undefined) writeFileSync(options.json, jsonText(rows))
     for (const text of wrong) process.stdout.write(`does not hold: ${text}\n`)
     if (!done)

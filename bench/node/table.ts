@@ -1,4 +1,4 @@
-/** Rows as a table in Markdown. */
+/** Tables in Markdown. */
 import type { Row } from './rows.ts'
 import type { Costs } from './sample.ts'
 
@@ -27,17 +27,32 @@ const COLUMNS: readonly (readonly [title: string, show: (row: Row) => string])[]
 const WORDS = new Set(['row', 'shape', 'unit', 'CPU s of ours', ''])
 
 export function table(rows: readonly Row[]): string {
-  const cells = [COLUMNS.map(([title]) => title), ...rows.map((row) => COLUMNS.map(([, show]) => show(row)))]
-  const widths = COLUMNS.map((_, at) => Math.max(3, ...cells.map((line) => line[at]?.length ?? 0)))
-  const isWord = COLUMNS.map(([title]) => WORDS.has(title))
-  const lines = cells.map((line) =>
+  const titles = COLUMNS.map(([title]) => title)
+  return markdown(
+    titles,
+    rows.map((row) => COLUMNS.map(([, show]) => show(row))),
+    WORDS,
+  )
+}
+
+/** Columns aligned; those that are not of words have their cells at the right. */
+export function markdown(
+  titles: readonly string[],
+  rows: readonly (readonly string[])[],
+  words: ReadonlySet<string>,
+): string {
+  const cells = [titles, ...rows]
+  const widths = titles.map((_, at) => Math.max(3, ...cells.map((line) => line[at]?.length ?? 0)))
+  const isWord = titles.map((title) => words.has(title))
+  const [head = [], ...body] = cells.map((line) =>
     line.map((cell, at) => (isWord[at] ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))),
   )
   const rule = widths.map((width, at) => (isWord[at] ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
-  return [lines[0] ?? [], rule, ...lines.slice(1)].map((line) => `| ${line.join(' | ')} |`).join('\n')
+  return [head, rule, ...body].map((line) => `| ${line.join(' | ')} |`).join('\n')
 }
 
-function shown(value: number | null): string {
+/** Three digits are what such figures are good for. */
+export function shown(value: number | null): string {
   if (value === null) return ''
   return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
 }
