@@ -15,6 +15,7 @@ import { lock, lockNames } from './lock.ts'
 import type { Log } from '../log/log.ts'
 import type { AgentOptions } from './options.ts'
 import { Reconciler, type PassReport } from './reconciler.ts'
+import { Rest } from './rest.ts'
 import { FollowedSource } from './source/followed-source.ts'
 import type { SourceReading } from './source/plan-source.ts'
 import { keyOfRef } from './resource-state.ts'
@@ -72,6 +73,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   })
   const following = source.follow(signal)
   const linking = link?.run(signal)
+  const rest = resources.use(new Rest())
   let rested = 0
   const unsubscribe = kernel.onChange(() => {
     if (performance.now() - rested > LONE_MS) wake.requestNow('netlink')
@@ -92,6 +94,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
       await datapath.during(() => reconciler.pass(reasons, signal))
       rested = performance.now()
       link?.changed()
+      if (reconciler.workedLast) rest.begin()
       for (const resolve of asked) resolve(reconciler.lastPass)
     }
   } finally {
@@ -130,7 +133,9 @@ async function controllerLink(
 /** Sessions that end are noticed at once; a kernel that does not tell it costs a second. */
 function watchConnections(kernel: Kernel, link: ControllerLink, log: Log): () => void {
   try {
-    return kernel.onConnectionClosed(() => link.hint('session'))
+    const end = kernel.onConnectionClosed(() => link.hint('session'))
+    link.endsAreTold()
+    return end
   } catch (error) {
     log.debug('the kernel does not tell when connections end', { error })
     return () => undefined

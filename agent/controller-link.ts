@@ -59,6 +59,12 @@ export class ControllerLink {
   /** Something that is reported may have changed. */
   changed(): void {
     this.#reporter.changed()
+    this.#watch.hint('session')
+  }
+
+  /** From here on every connection of the router that ends is hinted. */
+  endsAreTold(): void {
+    this.#watch.endsAreTold()
   }
 
   /** Something happened that may have changed a BGP session, or a link under a VNI. */

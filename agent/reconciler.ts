@@ -285,6 +285,13 @@ export class Reconciler<Op extends Step, C extends Step> {
     return this.#passes
   }
 
+  /** Whether the last pass looked at everything anew or did something: both take memory for a moment. */
+  get workedLast(): boolean {
+    const last = this.#lastPass
+    if (last === undefined) return false
+    return last.netlinkWrites + last.frrCommands > 0 || last.reasons.some((reason) => FRESH.has(reason))
+  }
+
   get lastPass(): PassReport | undefined {
     return this.#lastPass
   }

@@ -8,13 +8,14 @@ function setup() {
   const asked = { down: 0, sessions: 0, vnis: 0 }
   const frr = {
     text: '' as string | undefined,
+    state: 'Established',
     down: async () => {
       asked.down++
       return frr.text
     },
     sessions: async (): Promise<readonly SessionStatus[]> => {
       asked.sessions++
-      return []
+      return [{ peer: '192.0.2.1', state: frr.state }]
     },
     vnis: async (): Promise<readonly VniStatus[]> => {
       asked.vnis++
@@ -83,5 +84,41 @@ test('an FRR that says nothing is asked again and again', async (t) => {
   const { sessions } = asked
   await until('more readings', () => asked.sessions >= sessions + 3)
   t.pass()
+  await end()
+})
+
+test('when all sessions are up and the kernel tells which end, nobody asks; while one is down somebody does', async (t) => {
+  const { asked, frr, clock, watch, until, end } = setup()
+  watch.endsAreTold()
+  await until('VNIs have settled', () => clock.now() > 4000)
+  const { down } = asked
+  await until('a long time', () => clock.now() > 14_000)
+  t.true(asked.down <= down + 1, `${asked.down - down} questions in 10 s`)
+  frr.text = 'default ipv4Unicast 1 192.0.2.1'
+  frr.state = 'Active'
+  const at = clock.now()
+  watch.hint('session')
+  await until('it is read', () => asked.sessions > 1)
+  t.true(clock.now() - at < 1000)
+  const { down: then } = asked
+  await until('it is asked again', () => asked.down >= then + 5)
+  frr.text = ''
+  frr.state = 'Established'
+  const { sessions } = asked
+  const before = clock.now()
+  await until('that it is up is seen', () => asked.sessions > sessions)
+  t.true(clock.now() - before <= 2000)
+  await end()
+})
+
+test('a link that changes while nobody asks makes VNIs be read within seconds', async (t) => {
+  const { asked, clock, watch, until, end } = setup()
+  watch.endsAreTold()
+  await until('VNIs have settled', () => clock.now() > 5000)
+  const { vnis } = asked
+  const at = clock.now()
+  watch.hint('link')
+  await until('they are read twice', () => asked.vnis >= vnis + 2)
+  t.true(clock.now() - at <= 2500, String(clock.now() - at))
   await end()
 })

@@ -1,9 +1,10 @@
 /**
  * Notices that a BGP session or a VNI changed, while somebody wants to know.
  *
- * FRR pushes nothing over vty. Sessions: whenever the kernel tells that a TCP connection in the router's namespace ended,
- * and every second, bgpd is asked which sessions are down, a question that costs it less than 0.1 ms; when the answer is
- * another one, everything is read. VNIs follow links, and links tell: a change in the kernel, a pass that did something, or a
+ * FRR pushes nothing over vty. Sessions: bgpd is asked which of them are down, a question that costs it less than 0.1 ms,
+ * and when the answer is another one, everything is read. It is asked after each pass, whenever the kernel tells that a TCP
+ * connection in the router's namespace ended, and as long as one is down every second, for none tells that it comes up.
+ * When all are up and the kernel tells of ends, nobody asks. VNIs follow links, and links tell: a change in the kernel or a
  * session that came or went makes them be read. What none of these shows (counters, remote VTEPs) a slow look does.
  */
 import type { FrrAdapter } from '../frr-port.ts'
@@ -13,11 +14,14 @@ import type { Reporter } from './reporter.ts'
 
 export type Hint = 'session' | 'link'
 
-/** How often bgpd is asked which sessions are down. */
+/** How often bgpd is asked which sessions are down, and how often when that has been the same for long. */
 const ASK_MS = 1000
-/** How often everything is read without a reason. */
+const ASK_SELDOM_MS = 1500
+const LONG_MS = 30_000
+/** How often everything is read without a reason; where that takes long, it may take this part of the time. */
 const SLOW_MS = 15_000
-/** zebra takes a link's event up a moment after we hear of it: it is looked at again after these. */
+const SLOW_PART = 500
+/** zebra takes a link's event up a moment after we hear of it, and has other things to do then. */
 const AGAIN_MS = [300, 1000]
 /** Reading thousands of VNIs takes zebra a while: it may take a tenth of the time. */
 const REST = 9
@@ -30,6 +34,12 @@ export class FrrWatch {
   readonly #now: () => number
   readonly #wake = new Wake({ quietMs: 50, latestMs: 200 })
   #down: string | undefined
+  /** When that was another answer. */
+  #downSince = 0
+  #allUp = false
+  #endsAreTold = false
+  #slowDue = 0
+  #nudge = new AbortController()
   /** When the VNIs are to be read next. */
   #vnisDue: number[] = []
   #vnisRested = 0
@@ -51,6 +61,11 @@ export class FrrWatch {
     this.#wake.request(hint)
   }
 
+  /** From here on every connection that ends is hinted. */
+  endsAreTold(): void {
+    this.#endsAreTold = true
+  }
+
   /** Watches until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     this.#down = undefined
@@ -59,13 +74,16 @@ export class FrrWatch {
     const either = AbortSignal.any([signal, ended.signal])
     const ticking = this.#tick(either)
     try {
-      for (let slow = this.#clock.now() + SLOW_MS; !signal.aborted;) {
+      this.#slowDue = this.#clock.now() + SLOW_MS
+      while (!signal.aborted) {
         const reasons = await this.#wake.next(signal)
         if (reasons.length === 0) break
         if (reasons.includes('link')) this.#vnisSoon()
-        const due = this.#clock.now() >= slow
-        if (due) slow = this.#clock.now() + SLOW_MS
+        const began = this.#clock.now()
+        const due = began >= this.#slowDue
         await this.#look(due)
+        const now = this.#clock.now()
+        if (due) this.#slowDue = now + Math.max(SLOW_MS, SLOW_PART * (now - began))
       }
     } finally {
       ended.abort()
@@ -76,18 +94,31 @@ export class FrrWatch {
   async #tick(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#wake.request('tick')
-      await this.#clock.wait(this.#vnisDue.length > 0 ? Math.min(...AGAIN_MS) : ASK_MS, signal)
+      this.#nudge = new AbortController()
+      await this.#clock.wait(this.#pauseMs, AbortSignal.any([signal, this.#nudge.signal]))
     }
+  }
+
+  /** How long nothing is due. */
+  get #pauseMs(): number {
+    const now = this.#clock.now()
+    if (this.#vnisDue.length > 0) return Math.min(...AGAIN_MS)
+    if (this.#allUp && this.#endsAreTold) return Math.max(ASK_MS, this.#slowDue - now)
+    return now - this.#downSince < LONG_MS ? ASK_MS : ASK_SELDOM_MS
   }
 
   async #look(slow: boolean): Promise<void> {
     const down = await this.#frr.down()
     const changed = down !== this.#down
     this.#down = down
-    if (changed) this.#vnisSoon()
+    if (changed) {
+      this.#downSince = this.#clock.now()
+      this.#vnisSoon()
+    }
     // Undefined: FRR is away, or its answer to the cheap question is not understood.
     if (changed || slow || down === undefined) {
       const sessions = (await this.#frr.sessions(this.#now())) ?? []
+      this.#allUp = down !== undefined && sessions.every(({ state }) => state === 'Established')
       this.#reporter.observed({ sessions })
     }
     const now = this.#clock.now()
@@ -100,6 +131,7 @@ export class FrrWatch {
 
   #vnisSoon(): void {
     const now = this.#clock.now()
-    this.#vnisDue = [now, ...AGAIN_MS.map((ms) => now + ms)]
+    this.#vnisDue = AGAIN_MS.map((ms) => now + ms)
+    this.#nudge.abort()
   }
 }

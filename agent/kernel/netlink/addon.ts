@@ -20,6 +20,8 @@ interface Addon {
   runInNetns<T>(path: string, call: () => T): T
   createNetns(path: string): void
   deleteNetns(path: string): void
+  /** Gives memory that is free back to the system. */
+  trimMemory(): void
 }
 
 /** `build/netlink.node` of the package this file (or the bundle it went into) belongs to, or NODELEAF_ADDON. */

@@ -1,6 +1,6 @@
 /*
  * What netlink needs and Node lacks: netlink sockets in a named network namespace, their readiness on libuv's loop, and
- * making, entering and deleting named namespaces. No protocol knowledge here: bytes in, bytes out.
+ * making, entering and deleting named namespaces. No protocol knowledge here: bytes in, bytes out. And giving memory back.
  *
  * Every function runs on the JavaScript thread and throws an Error with `code`, `errno` and `syscall`, like node:fs.
  */
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/netlink.h>
+#include <malloc.h>
 #include <node_api.h>
 #include <pthread.h>
 #include <sched.h>
@@ -443,6 +444,19 @@ static napi_value unwatch_socket(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/*
+ * trimMemory(): the C library keeps what was freed between what is in use, tens of MiB after a large answer was read or
+ * much was compiled, until it is asked (malloc_trim(3)).
+ */
+static napi_value trim_memory(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  return NULL;
+}
+
 NAPI_MODULE_INIT() {
   static const struct {
     const char *name;
@@ -452,6 +466,7 @@ NAPI_MODULE_INIT() {
       {"send", send_bytes},
       {"receive", receive_bytes},  {"watch", watch_socket},        {"unwatch", unwatch_socket},
       {"runInNetns", run_in_netns}, {"createNetns", create_netns}, {"deleteNetns", delete_netns},
+      {"trimMemory", trim_memory},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
