@@ -8,7 +8,7 @@ import test from 'ava'
 import { parse } from 'yaml'
 import manifest from '../package.json' with { type: 'json' }
 import { programs } from '../hack/bundle/programs.ts'
-import { dockerfileProblems } from './checks/dockerfile.ts'
+import { assignments, dockerfileProblems, environmentOf } from './checks/dockerfile.ts'
 import { agentObjection, controllerObjection } from './checks/program-flags.ts'
 import { argumentsAfter, unitFile, type UnitFile } from './checks/unit-file.ts'
 
@@ -89,6 +89,14 @@ test('quadlets run the images of the chart', (t) => {
     one(unit('quadlet/nodeleaf-frr.container'), 'Container', 'Image'),
     `${values.frr.image.repository}:${values.frr.image.tag}`,
   )
+})
+
+test('the controller has the same environment in its unit as in its image', (t) => {
+  const image = environmentOf(text('deploy/docker/controller.Dockerfile'))
+  const lines = unit('systemd/nodeleaf-controller.service').get('Service')?.get('Environment') ?? []
+  t.deepEqual(Object.fromEntries(lines.flatMap(assignments)), image)
+  t.regex(image['NODE_OPTIONS'] ?? '', /--max-semi-space-size=\d+ --max-old-space-size=\d+/)
+  t.deepEqual(environmentOf('FROM a AS b\nENV X=1\nFROM c\nENV Y=2 \\\n  Z="3 4"'), { Y: '2', Z: '3 4' })
 })
 
 test('Dockerfiles copy what is there, and start what hack/build makes', (t) => {

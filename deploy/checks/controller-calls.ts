@@ -18,6 +18,21 @@ export interface ControllerCall {
 const declared = ['underlays', 'l3vnis', 'l2vnis', 'l3passthroughs']
 const status = [...declared, 'routernodes'].map((plural) => `${plural}/status`)
 
+/** One object in the controller's own namespace: made where there is none (which RBAC cannot bind to a name), then kept up to date. */
+function kept(
+  file: string,
+  group: string,
+  resource: string,
+  name: string,
+  verbs: readonly string[],
+): readonly ControllerCall[] {
+  const call = { file, group, resources: [resource], namespace: 'own' } as const
+  return [
+    { ...call, verbs: ['create'] },
+    { ...call, verbs, name },
+  ]
+}
+
 export const controllerCalls: readonly ControllerCall[] = [
   { file: 'fabric/kube-store.ts', group: 'nodeleaf.io', resources: declared, verbs: ['list', 'watch'] },
   {
@@ -29,24 +44,8 @@ export const controllerCalls: readonly ControllerCall[] = [
   { file: 'fabric/kube-store.ts', group: 'nodeleaf.io', resources: status, verbs: ['patch'] },
   { file: 'fabric/kube-store.ts', group: '', resources: ['nodes'], verbs: ['list', 'watch'] },
   { file: 'fabric/kube-store.ts', group: '', resources: ['secrets'], verbs: ['list', 'watch'], namespace: 'own' },
-  { file: 'fabric/kube-ledger.ts', group: '', resources: ['configmaps'], verbs: ['create'], namespace: 'own' },
-  {
-    file: 'fabric/kube-ledger.ts',
-    group: '',
-    resources: ['configmaps'],
-    verbs: ['get', 'update'],
-    namespace: 'own',
-    name: 'nodeleaf-numbers',
-  },
-  { file: 'kube/lease.ts', group: 'coordination.k8s.io', resources: ['leases'], verbs: ['create'], namespace: 'own' },
-  {
-    file: 'kube/lease.ts',
-    group: 'coordination.k8s.io',
-    resources: ['leases'],
-    verbs: ['get', 'update'],
-    namespace: 'own',
-    name: 'nodeleaf-controller',
-  },
+  ...kept('fabric/kube-ledger.ts', '', 'configmaps', 'nodeleaf-numbers', ['get', 'update']),
+  ...kept('kube/lease.ts', 'coordination.k8s.io', 'leases', 'nodeleaf-controller', ['get', 'update']),
   {
     file: 'kube/events.ts',
     group: 'events.k8s.io',
@@ -54,24 +53,8 @@ export const controllerCalls: readonly ControllerCall[] = [
     verbs: ['create', 'patch'],
     namespace: 'default',
   },
-  { file: 'tls/secret-store.ts', group: '', resources: ['secrets'], verbs: ['create'], namespace: 'own' },
-  {
-    file: 'tls/secret-store.ts',
-    group: '',
-    resources: ['secrets'],
-    verbs: ['get', 'update'],
-    namespace: 'own',
-    name: 'nodeleaf-ca',
-  },
-  { file: 'tls/trust.ts', group: '', resources: ['configmaps'], verbs: ['create'], namespace: 'own' },
-  {
-    file: 'tls/trust.ts',
-    group: '',
-    resources: ['configmaps'],
-    verbs: ['get', 'patch'],
-    namespace: 'own',
-    name: 'nodeleaf-ca',
-  },
+  ...kept('tls/secret-store.ts', '', 'secrets', 'nodeleaf-ca', ['get', 'update']),
+  ...kept('tls/trust.ts', '', 'configmaps', 'nodeleaf-ca', ['get', 'patch']),
   {
     file: 'tls/trust.ts',
     group: 'admissionregistration.k8s.io',

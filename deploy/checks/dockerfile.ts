@@ -30,6 +30,21 @@ export function dockerfileProblems(text: string, root: string, ignored: readonly
   })
 }
 
+/** ENV of the last stage, by name. */
+export function environmentOf(text: string): Readonly<Record<string, string>> {
+  const all = instructions(text)
+  const stage = all.slice(all.findLastIndex(({ name }) => name === 'FROM'))
+  return Object.fromEntries(stage.flatMap(({ name, rest }) => (name === 'ENV' ? assignments(rest) : [])))
+}
+
+/** `NAME=value "NAME=a b" NAME="a b"`, as in ENV of a Dockerfile and Environment of a unit. */
+export function assignments(words: string): readonly [string, string][] {
+  return [...words.matchAll(/(?:"(\w+)=([^"]*)"|(\w+)=(?:"([^"]*)"|(\S+)))/g)].map(([, a, b, c, d, e]) => [
+    a ?? c ?? '',
+    b ?? d ?? e ?? '',
+  ])
+}
+
 /** Of a .dockerignore that begins with `*`: what it takes back in. */
 function included(path: string, ignored: readonly string[]): boolean {
   const wanted = ignored.filter((line) => line.startsWith('!')).map((line) => line.slice(1))

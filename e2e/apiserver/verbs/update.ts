@@ -83,6 +83,19 @@ function result(context: Context, call: Call, before: KubeObject, given: KubeObj
   return withManagers(counted, owned, known, timestamp(context.now()))
 }
 
+/** Of the metadata what no client changes. */
+const FIXED = [
+  'uid',
+  'creationTimestamp',
+  'generation',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'resourceVersion',
+  'name',
+  'namespace',
+  'generateName',
+] as const
+
 /** Identity and what the server counts stays; each of status and the rest is changed by its own path only. */
 function allowed(
   resource: Resource,
@@ -91,29 +104,8 @@ function allowed(
   given: KubeObject,
 ): KubeObject {
   if (subresource === 'status') return defined({ ...before, status: given['status'] }) as KubeObject
-  const {
-    uid,
-    creationTimestamp,
-    generation,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    resourceVersion,
-    name,
-    namespace,
-    generateName,
-  } = before.metadata
-  const fixed = {
-    uid,
-    creationTimestamp,
-    generation,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    resourceVersion,
-    name,
-    namespace,
-    generateName,
-  }
-  const metadata = defined({ ...without(given.metadata, ...Object.keys(fixed)), ...fixed })
+  const fixed = Object.fromEntries(FIXED.map((key) => [key, before.metadata[key]]))
+  const metadata = defined({ ...without(given.metadata, ...FIXED), ...fixed })
   const object = { ...given, apiVersion: before.apiVersion, kind: before.kind, metadata } as KubeObject
   return resource.status ? (defined({ ...object, status: before['status'] }) as KubeObject) : object
 }
