@@ -122,7 +122,10 @@ function fakeFrr(): Fake {
       asked.push('count')
       return fake.vnis.length
     },
-    vrfVnis: async () => [{ vrf: 'red', vni: 100, vxlanInterface: '', sviInterface: '', state: '', routerMAC: '' }],
+    vrfVnis: async () =>
+      tree.body
+        .filter(({ line, body }) => line === 'vrf red' && body.length > 0)
+        .map(() => ({ vrf: 'red', vni: 100, vxlanInterface: '', sviInterface: '', state: '', routerMAC: '' })),
     evpnVnis: async (only?: readonly number[]) => {
       asked.push(only ?? 'all')
       return only === undefined ? fake.vnis : fake.vnis.filter(({ vni }) => only.includes(vni))
@@ -240,6 +243,42 @@ test('after lines that were taken FRR is read once to verify, then not again', a
   t.deepEqual(diff(desired(other), await frr.running()), [])
   t.is(await pass(adapter, other, true), 0)
   t.is(frr.reads, 4)
+})
+
+test('what runs is kept for a daemon that dies: after changes, and when a fresh look finds it right', async (t) => {
+  let kept = 0
+  const adapter = new FrrAdapter(async () => {
+    kept++
+  })
+  adapter.connected(fakeFrr())
+  const first = plan('10.0.0.1')
+  await pass(adapter, first, true)
+  t.is(kept, 1)
+  await pass(adapter, first)
+  t.is(kept, 1)
+  await pass(adapter, first, true)
+  t.is(kept, 2)
+})
+
+test('VNIs of VRFs can be let go of, with all else in place, and come again', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(frr)
+  const first = plan('10.0.0.1')
+  await pass(adapter, first)
+  const before = await frr.running()
+  for (const again of [false, true]) {
+    if (again) await pass(adapter, first)
+    t.deepEqual(await adapter.letGo(first, goingOn), [])
+    t.deepEqual(await frr.vrfVnis(), [])
+    const { commands } = await adapter.differences(first)
+    t.deepEqual(
+      commands.map(({ text }) => text),
+      ['vrf red / vni 100'],
+    )
+    await adapter.apply(commands, goingOn)
+    t.deepEqual(diff(before, await frr.running()), [])
+  }
 })
 
 test('after a refusal, a part only, or what somebody else did, FRR is read again', async (t) => {

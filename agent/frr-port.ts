@@ -7,7 +7,7 @@ import type { ApplyOptions, Frr } from './frr/frr.ts'
 import type { CommandResult } from './frr/refusal.ts'
 import type { EvpnVni } from './frr/state.ts'
 import type { Command } from './frr/tree.ts'
-import { caughtUp, missingVnis, settle, tunnelledOf, vnisOf } from './frr-vnis.ts'
+import { caughtUp, letGo, missingVnis, settle, tunnelledOf, vnisOf } from './frr-vnis.ts'
 import { masked, messageOf } from '../log/log.ts'
 import { FrrAwayError, type FrrDifferences, type FrrPort, type Remark, type Step } from './ports.ts'
 import { keyOfRef, type Failure } from './resource-state.ts'
@@ -55,7 +55,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
   /** VRFs and segments of the plan that zebra had when it was asked last. */
   #seen = new WeakSet<VrfPlan | SegmentPlan>()
 
-  /** `applied` is called after FRR's configuration was changed. */
+  /** `applied` is called after FRR's configuration was changed, or was read and found right. */
   constructor(applied: () => Promise<void>) {
     this.#applied = applied
   }
@@ -94,6 +94,8 @@ export class FrrAdapter implements FrrPort<FrrStep> {
       const want = this.#desired.of(plan)
       const commands = diff(want, known ?? (await frr.running()), frr.ownership)
       if (commands.length === 0) frr.known.know(want, age)
+      // An agent before this one may have ended between a change and keeping it.
+      if (commands.length === 0 && fresh) await this.#applied()
       // What was read before is compared with what is read after, once, before entered lines are taken for granted.
       this.#offered = {
         commands: commands.length,
@@ -113,6 +115,20 @@ export class FrrAdapter implements FrrPort<FrrStep> {
       )
       await settle(frr, results, signal)
       await this.#applied()
+      return failures(results)
+    })
+  }
+
+  /** Takes the VNIs of all VRFs out, everything else stays; returns when zebra has let go of them, or after a bounded time. */
+  letGo(_plan: NodePlan, signal: AbortSignal): Promise<readonly Failure[]> {
+    return this.#asking(async (frr) => {
+      const { tree, age } = frr.known
+      const have = tree ?? (await frr.running())
+      const want = { ...have, body: have.body.filter(({ line }) => !line.startsWith('vrf ')) }
+      const commands = diff(want, have, frr.ownership)
+      const becomes = tree === undefined ? undefined : { tree: want, age }
+      const results = await frr.apply(commands, signal, { becomes })
+      await letGo(frr, signal)
       return failures(results)
     })
   }

@@ -32,6 +32,16 @@ export async function settle(frr: Zebra, results: readonly CommandResult[], sign
   }
 }
 
+/** Until zebra knows no L3VNI any more. */
+export async function letGo(frr: Zebra, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + SETTLE_MS
+  for (let step = 0; performance.now() < end && !signal.aborted; step++) {
+    if ((await frr.vrfVnis()).length === 0) return
+    await sleep(SETTLE_STEPS_MS[step] ?? SETTLE_STEPS_MS.at(-1))
+  }
+}
+
+/** Until zebra has these VNIs; at the latest when no more came for a while. */
 export async function caughtUp(frr: Zebra, asked: readonly Tunnelled[], signal: AbortSignal): Promise<void> {
   const vnis = asked.length > NARROW ? undefined : asked.map(({ vni }) => vni)
   let [last, most] = [performance.now(), -1]

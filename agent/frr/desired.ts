@@ -5,6 +5,7 @@ import { hostSession, isInternal } from './host-session.ts'
 import { Memo } from './memo.ts'
 import { segmentBlocks } from './segment.ts'
 import { bfdProfiles } from './session.ts'
+import { isAutomatic } from './targets.ts'
 import { block, root } from './tree.ts'
 import { vrfBlock, vrfInstance } from './vrf.ts'
 import type { VrfInstance } from './vrf.ts'
@@ -40,7 +41,7 @@ export class DesiredTrees {
       unicast: plan.passthrough !== undefined && plan.passthrough.asn === router.asn && isInternal(plan.passthrough),
     }
     const vnis = plan.segments.flatMap((segment) =>
-      this.#segments.take(segment, [router.asn], () => segmentBlocks(segment, router.asn)),
+      isAutomatic(segment) ? [] : this.#segments.take(segment, [router.asn], () => segmentBlocks(segment, router.asn)),
     )
     const fabric = this.#fabrics.take(router, [stripped.evpn, stripped.unicast, plan.passthrough, ...vnis], () =>
       fabricInstance(router, vnis, stripped, passthrough),

@@ -24,3 +24,8 @@ export function targetLines(targets: RouteTargets, asn: number, vni: number): st
     ...direction('export', targets.exportTargets),
   ]
 }
+
+/** Whether nothing is said, so that there is no line. */
+export function isAutomatic({ routeDistinguisher, importTargets, exportTargets }: RouteTargets): boolean {
+  return routeDistinguisher === undefined && importTargets.length === 0 && exportTargets.length === 0
+}
