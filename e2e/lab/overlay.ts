@@ -73,11 +73,3 @@ export async function hasNothingOf(node: LabNode, vnis: readonly number[]): Prom
     assert.equal(found, undefined, `no VNI filter has ${vni}`)
   }
 }
-
-/** Takes away what carries a VNI, as somebody might by hand. In the single shape other VNIs lose theirs with it. */
-export async function breakOverlay(node: LabNode, vni: number): Promise<Overlay> {
-  const overlay = await overlayOf(node, vni)
-  assert.ok(overlay !== undefined, `something carries VNI ${vni}`)
-  await node.router.ip(`link del ${overlay.vxlan}`)
-  return overlay
-}

@@ -4,7 +4,7 @@ import { run } from './command.ts'
 /** One line an object, sorted. */
 export type Snapshot = readonly string[]
 
-/** Index numbers and clocks: they differ between two equal namespaces. */
+/** Index numbers, clocks, and how much was learnt: they differ between two equal namespaces. */
 const VOLATILE = new Set([
   'ifindex',
   'link_index',
@@ -25,6 +25,7 @@ const VOLATILE = new Set([
   'message_age_timer',
   'forward_delay_timer',
   'hold_timer',
+  'fdb_n_learned',
 ])
 
 /** What is looked at, by the program that shows it: one process each, as starting one is what costs. */
