@@ -59,6 +59,11 @@ export class Comparison {
     this.#moving = moving
   }
 
+  /** What is there and names the link. */
+  hanging(link: string): KernelObject[] {
+    return [...(this.#naming.get(link) ?? [])].flatMap((key) => this.#have.get(key) ?? [])
+  }
+
   /** All that is wanted. */
   wantAll(objects: readonly KernelObject[]): void {
     replaceAll(this.#want, new Map(objects.map((object) => [keyOf(object), object])), (key, object) =>

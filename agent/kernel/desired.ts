@@ -7,7 +7,7 @@ import type { HostSessionPlan, NodePlan, RouterPlan, SegmentPlan, VrfPlan } from
 import { localRules } from './local-rule.ts'
 import { overlayMTU, underlayMTU } from './mtu.ts'
 import { PASSTHROUGH_ENDS, vethNames, VTEP_LINK, type Ends } from './names.ts'
-import type { AddressObject, KernelObject, LinkObject, MachineFacts, RouteObject } from './objects.ts'
+import type { AddressObject, KernelObject, LinkObject, MachineFacts, Place, RouteObject } from './objects.ts'
 import { ipBytes, ipText } from './netlink/inet.ts'
 import { layOut, type Layout } from './shape/layout.ts'
 import type { OverlayNeeds } from './shape/overlay.ts'
@@ -19,6 +19,26 @@ const LAST_RESORT_METRIC = 4278198272
 
 /** The plan's router as the kernel should have it; empty when the plan has none. */
 export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObject[] {
+  return merged(desiredParts(plan, facts).flatMap(({ objects }) => objects))
+}
+
+/** What one piece of a plan comes to. */
+export interface Part {
+  /** Of a VRF or a segment; absent: of the router. */
+  readonly piece?: VrfPlan | SegmentPlan
+  readonly place?: Place | undefined
+  readonly objects: readonly KernelObject[]
+}
+
+/**
+ * The same in parts, with bridges of the host once for each segment that names them. A part is taken from `known` when its
+ * piece is the same and in the same place; all else that it depends on must be as it was: the router, the NICs, the shape.
+ */
+export function desiredParts(
+  plan: NodePlan,
+  facts: MachineFacts,
+  known: ReadonlyMap<VrfPlan | SegmentPlan, Part> = new Map(),
+): readonly Part[] {
   const { router, vrfs, segments, passthrough } = plan
   if (router === undefined) return []
   const needs = new Map<VrfPlan | SegmentPlan, OverlayNeeds>()
@@ -27,15 +47,25 @@ export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObj
     if (own !== undefined) needs.set(each, own)
   }
   const layout = layOut(facts.datapath, router, [...needs.values()])
-  return merged([
+  const part = (piece: VrfPlan | SegmentPlan, make: (needs: OverlayNeeds | undefined) => KernelObject[]): Part => {
+    const own = needs.get(piece)
+    const place = own === undefined ? undefined : layout.place(own.vni)
+    const before = known.get(piece)
+    if (before !== undefined && before.place?.shard === place?.shard && before.place?.vid === place?.vid) return before
+    return { piece, place, objects: make(own) }
+  }
+  const basis = [
     ...routerSysctls(router.for),
     ...localRules(router.for),
     ...underlay(router, facts),
     ...layout.shared,
-    ...vrfs.flatMap((vrf) => vrfObjects(vrf, needs.get(vrf), layout, vrfMTU(vrf, router, facts))),
-    ...segments.flatMap((segment) => segmentObjects(segment, needs.get(segment), layout)),
     ...(passthrough === undefined ? [] : session(passthrough, PASSTHROUGH_ENDS, underlayMTU(router, facts))),
-  ])
+  ]
+  return [
+    { objects: basis },
+    ...vrfs.map((vrf) => part(vrf, (own) => vrfObjects(vrf, own, layout, vrfMTU(vrf, router, facts)))),
+    ...segments.map((segment) => part(segment, (own) => segmentObjects(segment, own, layout))),
+  ]
 }
 
 function underlay(router: RouterPlan, facts: MachineFacts): KernelObject[] {
@@ -205,23 +235,25 @@ function isIPv6(text: string): boolean {
   return text.includes(':')
 }
 
-/** Two segments may name one host bridge: the first makes it, and what fits through it is the smaller of the two. */
 function merged(objects: readonly KernelObject[]): KernelObject[] {
-  const byName = new Map<string, LinkObject>()
-  const result: KernelObject[] = []
-  for (const object of objects) {
-    if (object.type === 'link' && object.kind === 'bridge' && object.namespace === 'host') {
-      const earlier = byName.get(object.name)
-      if (earlier !== undefined) {
-        const mtu = Math.min(earlier.mtu ?? Infinity, object.mtu ?? Infinity)
-        const both = { ...earlier, ...(Number.isFinite(mtu) ? { mtu } : {}) }
-        byName.set(object.name, both)
-        result[result.indexOf(earlier)] = both
-        continue
-      }
-      byName.set(object.name, object)
-    }
-    result.push(object)
-  }
-  return result
+  const bridges = Map.groupBy(objects.filter(isHostBridge), ({ name }) => name)
+  return objects.flatMap((object): KernelObject[] => {
+    if (!isHostBridge(object)) return [object]
+    const alike = bridges.get(object.name) ?? []
+    return alike[0] === object ? [hostBridge(object, alike.slice(1))] : []
+  })
+}
+
+type Bridge = Extract<LinkObject, { kind: 'bridge' }>
+
+export function isHostBridge(object: KernelObject): object is Bridge {
+  return object.type === 'link' && object.kind === 'bridge' && object.namespace === 'host'
+}
+
+/** Several segments may name one bridge: the first by name has it, and what fits through it is the smallest of theirs. */
+export function hostBridge(one: Bridge, others: readonly Bridge[]): Bridge {
+  if (others.length === 0) return one
+  const all = [one, ...others].toSorted((a, b) => (a.for.name < b.for.name ? -1 : 1))
+  const mtu = Math.min(...all.map((bridge) => bridge.mtu ?? Infinity))
+  return { ...one, ...all[0], ...(Number.isFinite(mtu) ? { mtu } : {}) }
 }

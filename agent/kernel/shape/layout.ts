@@ -1,6 +1,6 @@
 /** All VNIs of a plan in one of the two shapes. Pure. */
 import type { RouterPlan } from '../../../api/plan/node-plan.ts'
-import type { Datapath, KernelObject } from '../objects.ts'
+import type { Datapath, KernelObject, Place } from '../objects.ts'
 import type { Overlay, OverlayNeeds } from './overlay.ts'
 import { perVni } from './per-vni.ts'
 import { place } from './place.ts'
@@ -10,11 +10,13 @@ export interface Layout {
   /** What VNIs share. */
   readonly shared: readonly KernelObject[]
   readonly overlay: (needs: OverlayNeeds) => Overlay
+  /** Of a VNI in the single shape. */
+  readonly place: (vni: number) => Place | undefined
 }
 
 /** `all` has the needs of every VNI of the plan. */
 export function layOut(datapath: Datapath, router: RouterPlan, all: readonly OverlayNeeds[]): Layout {
-  if (datapath.shape === 'per-vni') return { shared: [], overlay: perVni }
+  if (datapath.shape === 'per-vni') return { shared: [], overlay: perVni, place: () => undefined }
   const vnis = all.map((needs) => ({ vni: needs.vni, class: shardClassOf(needs) }))
   const places = place(vnis, datapath.places)
   const mtus = new Map<number, number>()
@@ -26,6 +28,7 @@ export function layOut(datapath: Datapath, router: RouterPlan, all: readonly Ove
   const shards = [...mtus].toSorted(([a], [b]) => a - b)
   return {
     shared: shards.flatMap(([number, mtu]) => shard(number, mtu, router, local)),
+    place: (vni) => places.get(vni),
     overlay: (needs) => {
       const at = places.get(needs.vni)
       if (at === undefined) throw new Error(`VNI ${needs.vni} has no place`)
