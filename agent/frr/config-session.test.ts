@@ -123,11 +123,13 @@ test('what was sent ahead to a block that was refused does not count as entered'
   const results = await session.enter([
     ...inBlock([red, 'address-family ipv4 unicast'], 'a'),
     ...inBlock([red, 'address-family ipv6 unicast'], 'b'),
-    ...inBlock(['router bgp 1'], 'c'),
+    ...inBlock([], 'router bgp 1 vrf blue'),
+    ...inBlock(['router bgp 1 vrf blue'], 'c'),
+    ...inBlock(['router bgp 1'], 'd'),
   ])
   t.deepEqual(
     results.map(({ outcome }) => outcome),
-    ['ok', 'skipped', 'ok'],
+    ['ok', 'skipped', 'ok', 'ok', 'ok'],
   )
 })
 

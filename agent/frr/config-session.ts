@@ -83,6 +83,7 @@ export class Session {
         if (!made.has(command)) {
           await Promise.all(results)
           made = await this.#makeInstances(instancesFrom(commands, at))
+          way = Promise.resolve(undefined)
         }
         const result = made.get(command)
         if (result !== undefined) {
