@@ -16,6 +16,7 @@ import type { Log } from '../log/log.ts'
 import type { AgentOptions } from './options.ts'
 import { Reconciler, type PassReport } from './reconciler.ts'
 import { Rest } from './rest.ts'
+import { resyncMs } from './resync.ts'
 import { FollowedSource } from './source/followed-source.ts'
 import type { SourceReading } from './source/plan-source.ts'
 import { keyOfRef } from './resource-state.ts'
@@ -198,11 +199,11 @@ async function status({
 /** The next reasons for a pass: events, a retry that is due, or the slow resync, at most a fifth earlier than asked. */
 async function nextReasons(
   wake: Wake,
-  reconciler: Pick<Reconciler<never, never>, 'dueMs'>,
+  reconciler: Pick<Reconciler<never, never>, 'dueMs' | 'lastLook'>,
   resyncSeconds: number,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const resync = resyncSeconds * 1000 * (1 - Math.random() / 5)
+  const resync = resyncMs(resyncSeconds * (1 - Math.random() / 5), reconciler.lastLook, performance.now())
   const due = reconciler.dueMs ?? Infinity
   const timer = setTimeout(() => wake.requestNow(due < resync ? 'retry' : 'resync'), Math.min(due, resync))
   try {

@@ -99,7 +99,11 @@ const FLAGS: Flags = {
     default: 'auto',
     help: 'auto, single (VNIs share VXLAN devices) or per-vni (one for each)',
   },
-  resync: { value: 'SECONDS', default: '30', help: 'look for differences at least this often' },
+  resync: {
+    value: 'SECONDS',
+    default: '30',
+    help: 'look at everything anew this often; less often where a look takes long (1/500 of the time)',
+  },
   'log-format': { value: 'FORMAT', default: 'kv', help: 'kv or json' },
   'log-level': { value: 'LEVEL', default: 'info', help: 'debug, info, warn or error' },
 }

@@ -494,3 +494,13 @@ test('what becomes ready is told one by one, hundreds at once in one line', asyn
   t.is(lines.length, 1)
   t.regex(lines[0] ?? '', /msg="resources are Ready" count=300/)
 })
+
+test('only a look at everything counts as one', async (t) => {
+  const { pass, reconciler } = setup('a')
+  await pass('start')
+  const first = reconciler.lastLook
+  await pass('netlink')
+  t.is(reconciler.lastLook, first)
+  await pass('resync')
+  t.true(reconciler.lastLook.endMs > first.endMs)
+})

@@ -13,6 +13,7 @@ import { keyOf, type Pass } from './pass.ts'
 import { Progress, type ProgressReport } from './progress.ts'
 import { keyOfRef, type ResourceState } from './resource-state.ts'
 import { ResourceStates, type Clock, type ResourceReport } from './resource-states.ts'
+import type { Look } from './resync.ts'
 import type { Planned } from './source/planned.ts'
 
 /** What the last pass did. */
@@ -59,6 +60,7 @@ export class Reconciler<Op extends Step, C extends Step> {
   #frrAway: string | undefined
   #lastPass: PassReport | undefined
   #passes = 0
+  #lastLook: Look = { endMs: performance.now(), tookMs: 0 }
   #progress: Progress | undefined
   /** What had a step since FRR was last asked what it knows; undefined: everything may have. */
   #touched: Set<string> | undefined
@@ -104,6 +106,7 @@ export class Reconciler<Op extends Step, C extends Step> {
     if (signal.aborted) return
     this.#report(pass, planned)
     this.#passes++
+    if (fresh) this.#lastLook = { endMs: performance.now(), tookMs: performance.now() - started }
     this.#lastPass = {
       at,
       reasons,
@@ -283,6 +286,11 @@ export class Reconciler<Op extends Step, C extends Step> {
 
   get passes(): number {
     return this.#passes
+  }
+
+  /** The last pass that looked at everything anew. */
+  get lastLook(): Look {
+    return this.#lastLook
   }
 
   /** Whether the last pass looked at everything anew or did something: both take memory for a moment. */

@@ -5,7 +5,11 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { fingerprint, version } from './directory.ts'
 
+/** Looking at a directory of thousands of files may take this part of the time. */
+const LOOK_PART = 200
+
 export interface WatchDirectoryOptions {
+  /** At least. */
   readonly rescanMs: number
   readonly signal: AbortSignal
   /** A file beside the directory that counts too. */
@@ -36,16 +40,20 @@ export function watchDirectory(path: string, options: WatchDirectoryOptions, cha
     }
   }
   startWatching()
-  const timer = setInterval(() => {
+  let timer: NodeJS.Timeout | undefined
+  const rescan = (): void => {
+    const began = performance.now()
     const now = look()
     if (now !== seen) {
       seen = now
       changed()
     }
     startWatching()
-  }, rescanMs)
+    timer = setTimeout(rescan, Math.max(rescanMs, LOOK_PART * (performance.now() - began)))
+  }
+  timer = setTimeout(rescan, rescanMs)
   signal.addEventListener('abort', () => {
-    clearInterval(timer)
+    clearTimeout(timer)
     stopWatching()
   })
 }
