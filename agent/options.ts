@@ -102,7 +102,7 @@ const FLAGS: Flags = {
   resync: {
     value: 'SECONDS',
     default: '30',
-    help: 'look at everything anew this often; less often where a look takes long (1/500 of the time)',
+    help: 'look at everything anew this often; less often where a look takes long',
   },
   'log-format': { value: 'FORMAT', default: 'kv', help: 'kv or json' },
   'log-level': { value: 'LEVEL', default: 'info', help: 'debug, info, warn or error' },
