@@ -31,8 +31,11 @@ export interface GuestRequest {
 const LONG_SECONDS = 30
 /** To make a node and to take it away. */
 const LIFE_SECONDS = 15
-/** The agent looks at everything every 30 s. */
-const IDLE_SECONDS = { quick: 5, usual: 30 }
+/** For the rows idle and memory. */
+const WAITS = {
+  quick: { idleSeconds: 5, restSeconds: 4 },
+  usual: { idleSeconds: 60, restSeconds: 8 },
+}
 
 function tell(event: BenchEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`)
@@ -50,7 +53,7 @@ async function main({ options, program, profile }: GuestRequest): Promise<void> 
   const frr = await command(['/usr/lib/frr/zebra', '--version'])
   tell({ event: 'kernel', release: release(), frr: /version (\S+)/.exec(frr)?.[1] ?? '' })
   if (options.names.includes('plan')) for (const n of sizesOf('plan', options)) pure(n, options.samples)
-  const idleSeconds = options.quick ? IDLE_SECONDS.quick : IDLE_SECONDS.usual
+  const waits = options.quick ? WAITS.quick : WAITS.usual
   /** Seconds. */
   const took = new Map<string, readonly number[]>()
   const lives = livesOf(options)
@@ -70,7 +73,7 @@ async function main({ options, program, profile }: GuestRequest): Promise<void> 
     try {
       const seconds = await LivingNode.run(
         life,
-        { program, idleSeconds, ...(profile === undefined ? {} : { profile }) },
+        { program, ...waits, ...(profile === undefined ? {} : { profile }) },
         (event) => {
           if (event.event === 'sample') measured.add(event.sample.name)
           tell(event)

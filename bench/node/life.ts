@@ -20,6 +20,8 @@ export interface LifeOptions {
   readonly profile?: string
   /** How long nothing happens for the row idle. */
   readonly idleSeconds: number
+  /** How long after the last work memory is read: what the work needed for a while has been given back then. */
+  readonly restSeconds: number
 }
 
 /** Longer ones have three samples. */
@@ -213,6 +215,7 @@ export class LivingNode {
     const pid = this.#node.agentPid
     if (!this.#has('memory') || !this.#ours || pid === undefined) return
     await calm()
+    await sleep(this.#options.restSeconds * 1000)
     this.#sample({ name: 'memory', shape: this.#life.shape, value: rssOf(pid) })
   }
 
