@@ -73,3 +73,18 @@ export async function hasNothingOf(node: LabNode, vnis: readonly number[]): Prom
     assert.equal(found, undefined, `no VNI filter has ${vni}`)
   }
 }
+
+/** Takes away what carries a VNI, as somebody might by hand. In the single shape other VNIs lose theirs with it. */
+export async function deleteVxlanDevice(node: LabNode, vni: number): Promise<void> {
+  const overlay = await overlayOf(node, vni)
+  assert.ok(overlay !== undefined, `something carries VNI ${vni}`)
+  await node.router.ip(`link del ${overlay.vxlan}`)
+}
+
+/** Takes one VNI out of what carries it; there is nothing like it where the device is its own. */
+export async function takeOut(node: LabNode, vni: number): Promise<void> {
+  const { vxlan, vlan } = (await overlayOf(node, vni)) ?? {}
+  if (vxlan === undefined || vlan === undefined) return deleteVxlanDevice(node, vni)
+  await node.router.exec('bridge', 'vlan', 'del', 'dev', vxlan, 'vid', String(vlan))
+  await node.router.exec('bridge', 'vni', 'del', 'dev', vxlan, 'vni', String(vni))
+}

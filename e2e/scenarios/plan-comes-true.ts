@@ -114,7 +114,7 @@ function expected(link: LinkObject): string {
     link.kind === 'vrf'
       ? `table ${link.table}`
       : link.kind === 'vxlan'
-        ? `id ${link.vni} local ${link.local}`
+        ? `id ${link.vni ?? 0} local ${link.local}`
         : link.kind === 'vlan'
           ? `vlan ${link.vid}`
           : undefined
