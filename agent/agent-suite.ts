@@ -3,18 +3,8 @@ import test from 'ava'
 import { difference, snapshotOf } from '../e2e/lab/snapshot.ts'
 import { eventually } from '../e2e/lab/eventually.ts'
 import type { DatapathShape } from './kernel/objects.ts'
-import { LabAgent, sh } from './lab-agent.ts'
+import { LabAgent, sh, UNDERLAY } from './lab-agent.ts'
 
-const UNDERLAY = `
-apiVersion: nodeleaf.io/v1alpha1
-kind: Underlay
-metadata: {name: fabric}
-spec:
-  asn: 64514
-  interfaces: [{name: eth1}]
-  vtep: {cidrs: [100.65.0.0/24]}
-  neighbors: [{address: 192.168.10.1, type: External}]
-`
 const RED = `
 apiVersion: nodeleaf.io/v1alpha1
 kind: L3VNI

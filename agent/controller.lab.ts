@@ -10,18 +10,8 @@ import { revisionOf } from '../api/plan/revision.ts'
 import { snapshotOf } from '../api/snapshot/snapshot.ts'
 import { PlanUpdateSchema } from '../api/wire/generated/distribution_pb.ts'
 import { FakeController, makePki, type FakeStream } from './source/fake-controller.ts'
-import { LabAgent, sh } from './lab-agent.ts'
+import { LabAgent, sh, UNDERLAY } from './lab-agent.ts'
 
-const UNDERLAY = `
-apiVersion: nodeleaf.io/v1alpha1
-kind: Underlay
-metadata: {name: fabric}
-spec:
-  asn: 64514
-  interfaces: [{name: eth1}]
-  vtep: {cidrs: [100.65.0.0/24]}
-  neighbors: [{address: 192.168.10.1, type: External}]
-`
 const RED = `
 apiVersion: nodeleaf.io/v1alpha1
 kind: L3VNI

@@ -13,6 +13,18 @@ export function sh(script: string): string {
   return execFileSync('sh', ['-ec', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
+/** For the NIC that every host here has. */
+export const UNDERLAY = `
+apiVersion: nodeleaf.io/v1alpha1
+kind: Underlay
+metadata: {name: fabric}
+spec:
+  asn: 64514
+  interfaces: [{name: eth1}]
+  vtep: {cidrs: [100.65.0.0/24]}
+  neighbors: [{address: 192.168.10.1, type: External}]
+`
+
 export class LabAgent {
   readonly host: string
   readonly router: string
