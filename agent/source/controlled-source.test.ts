@@ -9,7 +9,7 @@ import { plan } from '../../api/plan/plan.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import { snapshotOf } from '../../api/snapshot/snapshot.ts'
 import { changedPlan, emptyPlan } from './held-plan.ts'
-import { decode, encode } from './last-good.ts'
+import { decode, sealed } from './last-good-file.ts'
 import * as reader from './file-reader.ts'
 import { PlanSource, type PlanSourceOptions, type SourceReading } from './plan-source.ts'
 import { controllerPlan, type ControllerPlan } from './plan-updates.ts'
@@ -186,7 +186,7 @@ test('a plan of the controller that this version cannot read stays in place unti
   const stored = decode(readFileSync(path, 'utf8'), path).value
   if (stored.controller === undefined) return t.fail()
   const pieces = { ...stored.controller.pieces, 'later/thing': '{}' }
-  writeFileSync(path, encode({ ...stored, controller: { ...stored.controller, pieces } }))
+  writeFileSync(path, sealed({ ...stored, controller: { ...stored.controller, pieces } }).text)
   const booted = boot()
   const reading = booted.read(now())
   t.deepEqual(vrfs(reading), ['red'])
@@ -222,7 +222,7 @@ test('a last good plan of before there were controllers is read, and one of now 
   boot({ controller: false }).read(now())
   const path = join(stateDir, 'last-good')
   const { revision, plan: kept, refused, files, arrivals } = decode(readFileSync(path, 'utf8'), path).value
-  writeFileSync(path, encode({ revision, plan: kept, refused, files, ...(arrivals ? { arrivals } : {}) }))
+  writeFileSync(path, sealed({ revision, plan: kept, refused, files, ...(arrivals ? { arrivals } : {}) }).text)
   rmSync(configDir, { recursive: true })
   const source = boot()
   const reading = source.read(now())

@@ -1,6 +1,6 @@
 /** What the last good plan is made of in memory, and how two of them differ. Pure. */
 import type { NodeFacts } from '../../api/plan/node-facts.ts'
-import type { LastGood, StoredNumbers } from './last-good.ts'
+import type { LastGood, StoredNumbers } from './last-good-file.ts'
 import { storedPlan, type ControllerPlan } from './plan-updates.ts'
 import type { Planned } from './planned.ts'
 import type { StoredFiles } from './static-files.ts'

@@ -10,7 +10,7 @@ import { revisionText } from '../../api/plan/revision.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import type { PlanUpdate } from '../../api/wire/generated/distribution_pb.ts'
 import { messageOf } from '../../log/log.ts'
-import type { StoredControllerPlan } from './last-good.ts'
+import type { StoredControllerPlan } from './last-good-file.ts'
 import type { StoredChange } from './last-good-changes.ts'
 import { changedPlan, emptyPlan, type HeldPlan } from './held-plan.ts'
 
