@@ -205,7 +205,7 @@ async function nextReasons(
 ): Promise<string[]> {
   const resync = resyncMs(resyncSeconds * (1 - Math.random() / 5), reconciler.lastLook, performance.now())
   const due = reconciler.dueMs ?? Infinity
-  const timer = setTimeout(() => wake.requestNow(due < resync ? 'retry' : 'resync'), Math.min(due, resync))
+  const timer = setTimeout(() => wake.request(due < resync ? 'retry' : 'resync'), Math.min(due, resync))
   try {
     return await wake.next(signal)
   } finally {
