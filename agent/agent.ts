@@ -75,9 +75,9 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   const following = source.follow(signal)
   const linking = link?.run(signal)
   const rest = resources.use(new Rest())
-  let rested = 0
+  let passEnded = 0
   const unsubscribe = kernel.onChange(() => {
-    if (performance.now() - rested > LONE_MS) wake.requestNow('netlink')
+    if (performance.now() - passEnded > LONE_MS) wake.requestNow('netlink')
     else wake.request('netlink')
     link?.hint('link')
   })
@@ -93,7 +93,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
       const asked = waiters.splice(0)
       datapath.decide()
       await datapath.during(() => reconciler.pass(reasons, signal))
-      rested = performance.now()
+      passEnded = performance.now()
       link?.changed()
       if (reconciler.workedLast) rest.begin()
       for (const resolve of asked) resolve(reconciler.lastPass)

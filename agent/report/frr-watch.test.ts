@@ -122,3 +122,17 @@ test('a link that changes while nobody asks makes VNIs be read within seconds', 
   t.true(clock.now() - at <= 2500, String(clock.now() - at))
   await end()
 })
+
+test('links that change all the time do not put the reading of VNIs off', async (t) => {
+  const { asked, clock, watch, until, end } = setup()
+  watch.endsAreTold()
+  await until('VNIs have settled', () => clock.now() > 5000)
+  const { vnis } = asked
+  const at = clock.now()
+  await until('they are read', () => {
+    watch.hint('link')
+    return asked.vnis > vnis
+  })
+  t.true(clock.now() - at <= 2000, String(clock.now() - at))
+  await end()
+})

@@ -129,9 +129,11 @@ export class FrrWatch {
     this.#reporter.observed({ vnis })
   }
 
+  /** One hint after the other puts nothing off. */
   #vnisSoon(): void {
     const now = this.#clock.now()
-    this.#vnisDue = AGAIN_MS.map((ms) => now + ms)
+    const due = AGAIN_MS.map((ms) => now + ms)
+    this.#vnisDue = [Math.min(...this.#vnisDue, ...due), ...due.slice(1)]
     this.#nudge.abort()
   }
 }
