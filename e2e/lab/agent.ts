@@ -66,8 +66,6 @@ export class Agent {
       this.runDir,
       '--netns',
       this.netns,
-      '--datapath',
-      process.env['NODELEAF_DATAPATH'] ?? 'per-vni',
     ]
   }
 

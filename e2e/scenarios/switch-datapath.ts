@@ -69,6 +69,7 @@ export const scenario: Scenario = {
         ...['default', 'red', 'blue'].map((vrf) => watchSessions(node2.routerFrr, vrf)),
         ...['default', 'red', 'blue'].map((vrf) => watchSessions(node1.routerFrr, vrf)),
       ])
+      const daemons = await node1.routerFrr.pids()
       await node1.agent.stop()
       node1.agent.datapath = to
       const began = performance.now()
@@ -93,6 +94,7 @@ export const scenario: Scenario = {
       assert.match((await node1.agent.cli('status')).stdout, new RegExp(`Datapath: +${to}`))
 
       t.step(`${to}: everything is as wanted, and nothing else is there`)
+      assert.deepEqual(await node1.routerFrr.pids(), daemons, 'no daemon of FRR has died of it')
       await hasVnis(node1, VNIS)
       for (const vni of VNIS) {
         assert.equal((await overlayOf(node1, vni))?.vlan === undefined, to === 'per-vni', `VNI ${vni} is ${to}`)
@@ -123,6 +125,7 @@ export const scenario: Scenario = {
     await ready([node1])
     const { datapath, counters } = await node1.agent.status()
     assert.equal(datapath?.shape, 'per-vni')
+    assert.doesNotMatch(datapath.reason, /asked for/)
     assert.deepEqual([counters.netlinkWrites, counters.frrCommands], [0, 0])
     t.note(`without --datapath: ${datapath.shape}, ${datapath.reason}`)
   },
