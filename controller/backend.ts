@@ -12,8 +12,13 @@ export interface Backend extends AsyncDisposable {
   /** Keeps everything but leadership going until the signal aborts. */
   run(signal: AbortSignal): Promise<void>
   /**
-   * Calls `lead` each time this replica leads, with a signal that aborts at once when it no longer does; one at a time.
+   * Calls `lead` each time, once `ready` has resolved, this replica leads, with a signal that aborts at once when it no longer does; one at a time.
    * `address` is where agents reach this replica. Returns when the signal has aborted and nothing is left to do.
    */
-  leadership(lead: (term: AbortSignal) => Promise<void>, address: string, signal: AbortSignal): Promise<void>
+  leadership(
+    lead: (term: AbortSignal) => Promise<void>,
+    address: string,
+    ready: Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>
 }

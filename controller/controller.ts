@@ -103,8 +103,7 @@ export async function runController(
   const address = options.advertise ?? `${options.name}:${distribution.port}`
   // Who has not read everything yet leaves leading to others.
   signal.addEventListener('abort', () => first.resolve(), { once: true })
-  await first.promise
-  await backend.leadership(lead, address, signal)
+  await backend.leadership(lead, address, first.promise, signal)
   await Promise.all([following, keeping])
   log.info('controller stops, agents keep what they have')
 }

@@ -48,9 +48,10 @@ export async function openDirectory(
     authenticator: clientCertificate(),
     elsewhere: () => ({ leads: false }),
     run: (until) => certificates.run(until),
-    leadership: (lead, _address, until) => {
+    async leadership(lead, _address, ready, until) {
+      await ready
       log.info('leading', { stateDir })
-      return lead(until)
+      await lead(until)
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }

@@ -88,7 +88,7 @@ export async function openKubernetes(
     authenticator,
     elsewhere: () => elsewhere,
     run: (until) => certificates.run(until),
-    async leadership(lead, address, until) {
+    async leadership(lead, address, ready, until) {
       let leading: Promise<void> = Promise.resolve()
       const broken = Promise.withResolvers<never>()
       election = new Election({
@@ -100,6 +100,7 @@ export async function openKubernetes(
         leaseDurationMs: options.leaseDurationMs,
         renewDeadlineMs: options.renewDeadlineMs,
         retryPeriodMs: options.retryPeriodMs,
+        ready,
         log,
         onChange: (state) => {
           // Who led before is nobody to be sent to when this term ends.

@@ -3,10 +3,10 @@ import test, { type ExecutionContext } from 'ava'
 import { once } from 'node:events'
 import { connect as dialHTTP2, type ClientHttp2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:tls'
+import { connect as dialTLS, createServer } from 'node:tls'
 import { createAuthority, issueServing } from '../tls/authority.ts'
 import { framed, type Call } from './call.ts'
-import { serve } from './connection.ts'
+import { serve, type Pace } from './connection.ts'
 import { status } from './status.ts'
 
 const PATH = '/test.Echo/Talk'
@@ -19,12 +19,12 @@ interface Served {
 }
 
 /** A server on loopback, and grpc-js to dial it. */
-async function served(t: ExecutionContext, called: (call: Call) => void): Promise<Served> {
+async function served(t: ExecutionContext, called: (call: Call) => void, pace?: Pace): Promise<Served> {
   const authority = await createAuthority(Date.now(), HOUR_MS)
   const { cert, key } = await issueServing(authority, { dns: ['localhost'], addresses: [] }, Date.now(), HOUR_MS)
   const server = createServer({ cert, key, ALPNProtocols: ['h2'] }, (socket) => {
     socket.on('error', () => {})
-    serve(socket, { path: PATH, called })
+    serve(socket, { path: PATH, called }, pace)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -115,16 +115,19 @@ test('a status comes with its words and trailers, with an answer before it and w
 
 test('whoever waits for the end of a stream is told of it once, also when it has ended long ago', async (t) => {
   let told = 0
+  const called = Promise.withResolvers<void>()
   const { promise, resolve } = Promise.withResolvers<Call>()
   const { dial } = await served(t, (call) => {
     call.onGone(() => {
       told++
       resolve(call)
     })
+    called.resolve()
   })
   const call = dial()
   call.write(Buffer.alloc(1))
-  setTimeout(() => call.cancel(), 100)
+  await called.promise
+  call.cancel()
   const gone = await promise
   t.true(gone.gone && gone.ended)
   await new Promise<void>((again) => gone.onGone(again))
@@ -144,6 +147,37 @@ test('windows are small, and no table of headers is kept', async (t) => {
   const http2 = await session(t, await served(t, () => {}))
   t.is(http2.remoteSettings.initialWindowSize, 8192)
   t.is(http2.remoteSettings.headerTableSize, 0)
+})
+
+test('a peer that has no stream is asked to go, and one that answers no ping is cut off', async (t) => {
+  const idle = await session(t, await served(t, () => {}, { ping: 50, pong: 10_000, idle: 200 }))
+  await once(idle, 'close')
+  const { port, ca } = await served(t, () => {}, { ping: 50, pong: 200, idle: 60_000 })
+  // It says nothing after the preface, not even to a ping.
+  const silent = dialTLS({ host: '127.0.0.1', port, ca, servername: 'localhost', ALPNProtocols: ['h2'] })
+  silent.on('error', () => {}).resume()
+  silent.write(
+    Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])]),
+  )
+  const cut = once(silent, 'close')
+  await cut
+  t.pass()
+})
+
+test('connections that end at any moment, while they are pinged, end alone', async (t) => {
+  const at = await served(t, (call) => call.listen(() => {}), { ping: 1, pong: 1000, idle: 60_000 })
+  for (let round = 0; round < 30; round++) {
+    const http2 = await session(t, at)
+    http2.on('error', () => {})
+    const stream = http2.request({ ':method': 'POST', ':path': PATH, 'content-type': 'application/grpc' })
+    stream.on('error', () => {})
+    if (round % 3 === 0) stream.close()
+    await new Promise((resolve) => setTimeout(resolve, round % 7))
+    if (round % 2 === 0) http2.destroy()
+    else http2.socket.destroy()
+  }
+  await session(t, at)
+  t.pass()
 })
 
 async function session(t: ExecutionContext, { port, ca }: Served): Promise<ClientHttp2Session> {

@@ -19,10 +19,16 @@ export interface Service {
   readonly called: (call: Call) => void
 }
 
-const PING_MS = 10_000
-const PONG_MS = 3000
-/** Without a stream. */
-const IDLE_MS = 60_000
+/** Milliseconds. */
+export interface Pace {
+  readonly ping: number
+  /** For the answer to a ping. */
+  readonly pong: number
+  /** Without a stream. */
+  readonly idle: number
+}
+
+const PACE: Pace = { ping: 10_000, pong: 3000, idle: 60_000 }
 
 /**
  * An agent has one stream. Small windows keep what one sends at once small, as buffers stay as large as they once had to
@@ -34,18 +40,19 @@ const OPTIONS = {
 } as const
 
 /** Ends with the socket. */
-export function serve(socket: TLSSocket, service: Service): void {
+export function serve(socket: TLSSocket, service: Service, pace: Pace = PACE): void {
   if (socket.alpnProtocol !== 'h2') return void socket.destroy()
   const session = performServerHandshake(socket, OPTIONS)
   const peer: Peer = {
     address: peerOf(socket),
-    certificate: () => (socket.authorized ? socket.getPeerCertificate().raw : undefined),
+    certificate: () => (socket.authorized && !socket.destroyed ? socket.getPeerCertificate().raw : undefined),
   }
-  const stop = keepAlive(session, socket)
+  const stop = keepAlive(session, socket, pace)
   let streams = 0
-  const idle = setTimeout(() => session.close(), IDLE_MS).unref()
+  const idle = setTimeout(() => session.close(), pace.idle).unref()
   session.on('error', () => {})
   session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    if (stream.destroyed) return
     streams++
     clearTimeout(idle)
     stream.once('close', () => {
@@ -80,18 +87,20 @@ function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer: P
 }
 
 /** Pings one after the other. Returns what ends it. */
-function keepAlive(session: ServerHttp2Session, socket: TLSSocket): () => void {
+function keepAlive(session: ServerHttp2Session, socket: TLSSocket, pace: Pace): () => void {
   const cut = (): void => void socket.destroy()
   let timer: NodeJS.Timeout
   const ping = (): void => {
-    timer = setTimeout(cut, PONG_MS)
+    // Its end is told later than it comes.
+    if (session.destroyed) return
+    timer = setTimeout(cut, pace.pong)
     const sent = session.ping((error) => {
       clearTimeout(timer)
       if (error) cut()
-      else if (!session.destroyed) timer = setTimeout(ping, PING_MS)
+      else if (!session.destroyed) timer = setTimeout(ping, pace.ping)
     })
     if (!sent) cut()
   }
-  timer = setTimeout(ping, PING_MS)
+  timer = setTimeout(ping, pace.ping)
   return () => clearTimeout(timer)
 }

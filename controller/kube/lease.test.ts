@@ -67,7 +67,14 @@ function apiOver(server: LeaseServer, clock: Clock, way: Way): LeaseApi {
   }
 }
 
-function replica(server: LeaseServer, clock: Clock, name: string, way: Way = straight, random = (): number => 0.5) {
+function replica(
+  server: LeaseServer,
+  clock: Clock,
+  name: string,
+  way: Way = straight,
+  random = (): number => 0.5,
+  ready?: Promise<void>,
+) {
   const changes: LeaseState[] = []
   const stop = new AbortController()
   const election = new Election({
@@ -84,6 +91,7 @@ function replica(server: LeaseServer, clock: Clock, name: string, way: Way = str
     clock,
     random,
     now: () => new Date(1_700_000_000_000 + clock.now()),
+    ...(ready === undefined ? {} : { ready }),
   })
   const running = election.run(stop.signal)
   return { election, changes, stop, running, leads: () => election.state.leads }
@@ -123,6 +131,26 @@ test('a leader that has missed several renewals is no longer named, though its l
   for (const { stop } of [a, b]) stop.abort()
   await clock.advance(10_000)
   await Promise.all([a.running, b.running])
+})
+
+test('who has not read everything leads nobody, but the silence of the one before counts already', async (t) => {
+  const server = new LeaseServer()
+  const clock = new ManualClock()
+  let dead = false
+  const before = replica(server, clock, 'a', { ...straight, refuses: () => dead })
+  await clock.advance(5000)
+  dead = true
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const next = replica(server, clock, 'b', straight, () => 0.5, promise)
+  await clock.advance(60_000)
+  t.false(next.leads())
+  t.is(server.lease?.spec?.holderIdentity?.slice(0, 2), 'a_')
+  resolve()
+  await clock.advance(10)
+  t.true(next.leads())
+  for (const { stop } of [before, next]) stop.abort()
+  await clock.advance(10_000)
+  await Promise.all([before.running, next.running])
 })
 
 test('a replica that was started again does not name what it was before', async (t) => {

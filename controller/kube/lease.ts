@@ -32,6 +32,8 @@ export interface ElectionOptions {
   /** Shorter than the lease's duration. */
   readonly renewDeadlineMs: number
   readonly retryPeriodMs: number
+  /** Until then the lease is looked at and left to others: its holder's silence counts from the first look. @default at once */
+  readonly ready?: Promise<void>
   readonly onChange: (leadership: LeaseState) => void
   /** Awaited, for a while, before the lease is given away on a clean stop: what the leader did must have ended. */
   readonly beforeRelease?: () => Promise<void>
@@ -81,6 +83,8 @@ export class Election {
   /** While leading: until when that is certain, and what tells that it is over. */
   #term: { untilMs: number; readonly lost: AbortController } | undefined
   #leader: string | undefined
+  #ready: boolean
+  readonly #becameReady = new AbortController()
   #claimed = false
   #complained = false
 
@@ -97,6 +101,8 @@ export class Election {
     this.#random = options.random ?? Math.random
     this.#now = options.now ?? (() => new Date())
     this.#identity = `${options.identity}_${randomBytes(4).toString('hex')}`
+    this.#ready = options.ready === undefined
+    if (options.ready !== undefined) void this.#await(options.ready)
   }
 
   /** As of now: a process that was frozen does not believe that it leads until its timers have run. */
@@ -111,13 +117,22 @@ export class Election {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const startMs = this.#clock.now()
+      const wasReady = this.#ready
       await this.#round(signal)
+      if (!wasReady && this.#ready) continue
       const spentMs = this.#clock.now() - startMs
-      await this.#clock.wait(Math.max(this.#options.retryPeriodMs / 10, this.#pauseMs() - spentMs), signal)
+      const sooner = wasReady ? signal : AbortSignal.any([signal, this.#becameReady.signal])
+      await this.#clock.wait(Math.max(this.#options.retryPeriodMs / 10, this.#pauseMs() - spentMs), sooner)
     }
     this.#stepDown('stopping')
     // A claim may have arrived that we never heard of.
     if (this.#claimed) await this.#release()
+  }
+
+  async #await(ready: Promise<void>): Promise<void> {
+    await ready
+    this.#ready = true
+    this.#becameReady.abort()
   }
 
   /** A request may hang for as long as it likes: it is waited for only as long as it is of use. */
@@ -156,7 +171,7 @@ export class Election {
     // Who leads knows the lease, and writes it without looking: if another has written it, the server refuses.
     const lease = this.#term === undefined ? await this.#read(signal) : this.#seen
     signal.throwIfAborted()
-    if (this.#term === undefined && this.#othersMs() > 0) return
+    if (this.#term === undefined && (!this.#ready || this.#othersMs() > 0)) return
     await this.#write(lease === undefined ? 'create' : 'replace', startMs, signal)
   }
 
