@@ -1,7 +1,7 @@
 /** What differs between an object that is wanted and the one that is there, and whether the kernel can change it. Pure. */
-import { isDeepStrictEqual } from 'node:util'
 import type { KernelObject, LinkObject } from './objects.ts'
 import { sameOwner } from './owner.ts'
+import { same } from './same.ts'
 
 /** Whether nothing is to be done. A field that is not wanted in any particular way is left as it is, but for the master. */
 export function satisfied(want: KernelObject, have: KernelObject): boolean {
@@ -9,7 +9,7 @@ export function satisfied(want: KernelObject, have: KernelObject): boolean {
     case 'link':
       return have.type === 'link' && changedFields(want, have).length === 0 && want.up === have.up
     case 'vlan':
-      return have.type === 'vlan' && PARTS.every((part) => isDeepStrictEqual(want[part], have[part]))
+      return have.type === 'vlan' && PARTS.every((part) => same(want[part], have[part]))
     case 'address':
       return (
         have.type === 'address' &&
@@ -18,7 +18,7 @@ export function satisfied(want: KernelObject, have: KernelObject): boolean {
         want.noDad === have.noDad
       )
     case 'route':
-      return have.type === 'route' && isDeepStrictEqual(want.target, have.target)
+      return have.type === 'route' && same(want.target, have.target)
     case 'sysctl':
       return have.type === 'sysctl' && want.value === have.value
     case 'rule':
@@ -36,7 +36,7 @@ export type LinkField =
 export function changedFields(want: LinkObject, have: LinkObject): LinkField[] {
   const fields: LinkField[] = []
   const differs = <T>(wanted: T | undefined, there: T | undefined): boolean =>
-    wanted !== undefined && !isDeepStrictEqual(wanted, there)
+    wanted !== undefined && !same(wanted, there)
   if (want.kind !== 'loopback' && !sameOwner(want.for, have.for)) fields.push('owner')
   if (differs(want.mtu, have.mtu)) fields.push('mtu')
   if (differs(want.mac, have.mac)) fields.push('mac')
@@ -64,7 +64,7 @@ export function mustBeRemade(want: LinkObject, have: LinkObject): boolean {
   if (want.kind !== have.kind) return true
   if (want.kind === 'vrf' && have.kind === 'vrf') return want.table !== have.table
   if (want.kind === 'vlan' && have.kind === 'vlan') return want.parent !== have.parent || want.vid !== have.vid
-  if (want.kind === 'veth' && have.kind === 'veth') return !isDeepStrictEqual(want.peer, have.peer)
+  if (want.kind === 'veth' && have.kind === 'veth') return !same(want.peer, have.peer)
   if (want.kind === 'vxlan' && have.kind === 'vxlan') {
     // vxlan_nl2conf: "New local address family does not match old", and neither VNI nor port can change.
     return want.vni !== have.vni || want.port !== have.port || want.local.includes(':') !== have.local.includes(':')

@@ -30,6 +30,11 @@ export class Comparison {
     return this.#want
   }
 
+  /** Everything that is there. */
+  get observed(): Observed {
+    return this.#observed(undefined)
+  }
+
   get have(): ReadonlyMap<string, KernelObject> {
     return this.#have
   }

@@ -26,6 +26,7 @@ export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObj
 export interface Part {
   /** Of a VRF or a segment; absent: of the router. */
   readonly piece?: VrfPlan | SegmentPlan
+  readonly vni?: number | undefined
   readonly place?: Place | undefined
   readonly objects: readonly KernelObject[]
 }
@@ -52,7 +53,7 @@ export function desiredParts(
     const place = own === undefined ? undefined : layout.place(own.vni)
     const before = known.get(piece)
     if (before !== undefined && before.place?.shard === place?.shard && before.place?.vid === place?.vid) return before
-    return { piece, place, objects: make(own) }
+    return { piece, vni: own?.vni, place, objects: make(own) }
   }
   const basis = [
     ...routerSysctls(router.for),

@@ -2,30 +2,28 @@
  * The kernel side of the agent, as the reconciler sees it (it is the reconciler's KernelPort).
  *
  * Call `await fs.promises.stat('/')` once before: it starts libuv's threads, which must not be born in the router's
- * namespace. Every call looks at the kernel and the NICs' records on disk anew.
+ * namespace. Every call looks at the NICs' records on disk anew, and at what the kernel has told since the last.
  */
 import type { NodePlan, ResourceRef } from '../../api/plan/node-plan.ts'
 import { apply } from './apply.ts'
-import { desired } from './desired.ts'
+import { Comparison } from './comparison.ts'
 import { diff } from './diff.ts'
 import { asOne, perform, together } from './effect.ts'
 import { Namespaces } from './namespaces.ts'
-import { subscribe, type NetlinkEvent } from './netlink/events.ts'
-import { getLink } from './netlink/link.ts'
+import { Mirror } from './mirror/mirror.ts'
 import { watchTcpClosed } from './netlink/tcp-closed.ts'
 import { NicMover } from './nic/move.ts'
 import { factsOf } from './nic/record.ts'
 import { NicStore } from './nic/store.ts'
-import type { DatapathShape, MachineFacts, NicFacts, Place } from './objects.ts'
-import { observe } from './observe.ts'
+import type { DatapathShape, MachineFacts, NicFacts } from './objects.ts'
+import { Observation } from './observation.ts'
 import type { Observed } from './observed.ts'
 import type { KernelFailure, Operation } from './operation.ts'
-import { PROTOCOL } from './owner.ts'
 import { probeSingleVxlan } from './probe.ts'
 import { knownPlaces } from './shape/place.ts'
 import { runningShape, ShapeSwitch, type SwitchState } from './shape/shape-switch.ts'
-import { readTables } from './tables.ts'
 import { unsupported, type Unsupported } from './unsupported.ts'
+import { Wishes } from './wishes.ts'
 import type { World } from './world.ts'
 
 export interface KernelOptions {
@@ -56,18 +54,24 @@ export class Kernel implements Disposable {
   readonly #namespaces: Namespaces
   readonly #store: NicStore
   readonly #nics: NicMover
+  readonly #mirror: Mirror
   readonly #warn: (message: string, ref: ResourceRef) => void
   #shape: DatapathShape = 'per-vni'
-  /** Where VNIs of the single shape were wanted last: what somebody deletes comes back where it was. */
-  #places: ReadonlyMap<number, Place> = new Map()
+  /** The shape of the last comparison. */
+  #compared: DatapathShape | undefined
+  readonly #comparison = new Comparison()
+  readonly #observation = new Observation(this.#comparison)
+  readonly #wishes = new Wishes(this.#comparison)
   #switch: ShapeSwitch | undefined
   /** What failed since the last look, by object: later stages do not build on it. */
   readonly #failed = new Map<string, KernelFailure>()
+  #applying = 0
 
   private constructor(options: KernelOptions) {
     this.#namespaces = new Namespaces(options.netns)
     this.#store = new NicStore(options.stateDir)
     this.#nics = new NicMover(this.#namespaces, this.#store)
+    this.#mirror = new Mirror(this.#namespaces)
     this.#warn = options.warn ?? (() => {})
   }
 
@@ -93,9 +97,18 @@ export class Kernel implements Disposable {
     return this.#namespaces.writes
   }
 
+  /** Everything that is there, read anew. */
   observe(): Observed {
+    this.#look(true)
+    return this.#comparison.observed
+  }
+
+  /** Takes up what became different since the last look, or everything; returns whether it was everything. */
+  #look(fresh: boolean): boolean {
     this.#namespaces.refresh()
-    return observe(readTables(this.#namespaces), this.#store.all())
+    if (fresh) this.#mirror.distrust()
+    const { tables, changes } = this.#mirror.look()
+    return this.#observation.take(tables, changes, this.#store.all())
   }
 
   /** Why this kernel cannot have the single shape; undefined when it can. Throws when it cannot be tried. */
@@ -105,7 +118,8 @@ export class Kernel implements Disposable {
 
   /** The shape that VNIs are in now. */
   get runningShape(): DatapathShape | undefined {
-    return runningShape(this.observe().objects)
+    this.#look(false)
+    return runningShape(this.#comparison.have.values())
   }
 
   /** The shape that plans are laid out in from now on. */
@@ -118,25 +132,20 @@ export class Kernel implements Disposable {
     return this.#switch?.state
   }
 
-  /** What the NICs of the plan are, or were before they moved; and where VNIs are. */
-  facts(plan: NodePlan, have: Observed): MachineFacts {
+  /** What the NICs of the plan are, or were before they moved. */
+  #facts(plan: NodePlan): MachineFacts['nics'] {
     const nics: Record<string, NicFacts> = {}
     for (const name of plan.router?.interfaces ?? []) {
       const record = plan.router === undefined ? undefined : this.#nics.look(name, plan.router.for)
       if (record !== undefined) nics[name] = factsOf(record)
     }
-    if (this.#shape === 'per-vni') return { nics, datapath: { shape: this.#shape } }
-    return { nics, datapath: { shape: this.#shape, places: knownPlaces(have.objects, this.#places) } }
+    return nics
   }
 
   /** Reads what the kernel has and compares it with the plan; writes nothing but the namespace itself when it is gone. */
-  async differences(plan: NodePlan): Promise<Differences> {
+  async differences(plan: NodePlan, fresh = false): Promise<Differences> {
     this.#failed.clear()
-    const have = this.observe()
-    const operations = this.#compare(plan, have)
-    const from = runningShape(have.objects, this.#shape)
-    this.#switch =
-      from === undefined || from === this.#shape ? undefined : new ShapeSwitch(from, this.#shape, operations)
+    const operations = this.#compare(plan, fresh)
     const of = (stage: Operation['stage']): Operation[] => operations.filter((operation) => operation.stage === stage)
     return {
       create: of('create'),
@@ -149,42 +158,63 @@ export class Kernel implements Disposable {
     }
   }
 
-  #compare(plan: NodePlan, have: Observed): readonly Operation[] {
-    const want = desired(plan, this.facts(plan, have))
-    this.#places = knownPlaces(want)
-    return diff(want, have)
+  #compare(plan: NodePlan, fresh: boolean): readonly Operation[] {
+    const all = this.#look(fresh)
+    const have = this.#comparison.have
+    const places = all ? knownPlaces(have.values(), this.#wishes.wanted) : undefined
+    this.#wishes.take(plan, this.#facts(plan), this.#shape, places)
+    const operations = this.#comparison.operations(all)
+    if (all || this.#switch !== undefined || this.#shape !== this.#compared) {
+      const from = runningShape(have.values(), this.#shape)
+      const switches = from !== undefined && from !== this.#shape
+      this.#switch = switches ? new ShapeSwitch(from, this.#shape, operations) : undefined
+    }
+    this.#compared = this.#shape
+    return operations
   }
 
   /**
    * Does the operations in order; one that fails does not keep others from being done unless they need it. `done` is told
    * how many were finished.
    */
-  apply(
+  async apply(
     operations: readonly Operation[],
     signal?: AbortSignal,
     done?: (count: number) => void,
   ): Promise<readonly KernelFailure[]> {
     const world = this.#world()
     const performer = { together, asOne, perform: (some: readonly Operation[]) => this.#perform(some, world) }
-    return apply(operations, performer, this.#failed, { signal, done })
+    this.#applying++
+    try {
+      return await apply(operations, performer, this.#failed, { signal, done })
+    } finally {
+      this.#applying--
+    }
   }
 
   #perform(operations: readonly Operation[], world: World): ReturnType<typeof perform> {
+    this.#mirror.catchUp()
     const outcome = perform(operations, world)
+    if (operations.some(({ object }) => object.type === 'sysctl')) this.#mirror.noteSysctls()
     for (const operation of operations) this.#switch?.done(operation)
     return outcome
   }
 
   #world(): World {
+    const mirror = this.#mirror
     return {
       namespaces: this.#namespaces,
       nics: this.#nics,
-      send: (namespace, requests) => this.#namespaces.netlink(namespace).batch(requests),
-      link: (namespace, name) => getLink(this.#namespaces.netlink(namespace), name),
-      index: (namespace, name) => getLink(this.#namespaces.netlink(namespace), name)?.index,
-      noteVnis: () => {},
-      noteMacs: () => {},
-      distrust: () => {},
+      send: (namespace, requests) => {
+        const results = this.#namespaces.netlink(namespace).batch(requests)
+        mirror.noteSent(namespace, requests)
+        return results
+      },
+      link: (namespace, name) => mirror.link(namespace, name),
+      index: (namespace, name) => mirror[namespace].index(name),
+      noteVnis: (change, vxlan, vnis) => mirror.router.noteVnis(change, vxlan, vnis),
+      noteMacs: (change, bridge, macs) => mirror.router.noteMacs(change, bridge, macs),
+      distrust: (link) => mirror.router.distrust(link),
       warn: (message, operation) => this.#warn(message, operation.for),
     }
   }
@@ -192,7 +222,7 @@ export class Kernel implements Disposable {
   /** What is still different, for after a pass: the first difference of each resource. */
   async verify(plan: NodePlan): Promise<readonly KernelFailure[]> {
     const first = new Map<string, KernelFailure>()
-    for (const operation of this.#compare(plan, this.observe())) {
+    for (const operation of this.#compare(plan, false)) {
       const key = `${operation.for.kind}/${operation.for.name}`
       const left = operation.refused ?? {
         reason: 'KernelRefused',
@@ -205,25 +235,23 @@ export class Kernel implements Disposable {
   }
 
   /**
-   * Something that is observed changed in one of the namespaces (neighbours and forwarding entries do not count);
-   * bursts are one call, an overrun is one too. What the agent does itself is told as well. Returns what ends it.
+   * Something became different since the last look in one of the namespaces: not a neighbour, not a route of others, not
+   * a link's carrier. Bursts are one call, an overrun is one too. Returns what ends it; there is one listener at a time.
    */
   onChange(callback: () => void): () => void {
     let timer: NodeJS.Timeout | undefined
-    const wake = (events: readonly NetlinkEvent[]): void => {
-      if (!events.some(concernsUs)) return
-      timer ??= setTimeout(() => {
-        timer = undefined
-        callback()
-      }, QUIET_MS)
+    const wake = (): void => {
+      timer = undefined
+      // What is being done is looked at when it is done.
+      if (this.#applying > 0) timer = setTimeout(wake, QUIET_MS)
+      else if (this.#mirror.different) callback()
     }
-    const groups = ['link', 'address', 'route'] as const
-    const host = subscribe({ groups: ['link', 'address'] }, wake)
-    const router = subscribe({ groups, netns: this.#namespaces.routerPath }, wake)
+    this.#mirror.onEvent(() => {
+      timer ??= setTimeout(wake, QUIET_MS)
+    })
     return () => {
       clearTimeout(timer)
-      host[Symbol.dispose]()
-      router[Symbol.dispose]()
+      this.#mirror.onEvent()
     }
   }
 
@@ -245,21 +273,19 @@ export class Kernel implements Disposable {
     const { foreign, objects, moving } = this.observe()
     const left = [...foreign, ...objects.filter((object) => object.type === 'link' && object.kind !== 'loopback')]
     if (failures.length === 0 && moving.length === 0 && !left.some(({ namespace }) => namespace === 'router')) {
+      // An open socket keeps a namespace alive.
+      this.#mirror.close()
       this.#namespaces.removeRouter()
     }
     return failures
   }
 
   close(): void {
+    this.#mirror.close()
     this.#namespaces.close()
   }
 
   [Symbol.dispose](): void {
     this.close()
   }
-}
-
-/** zebra's routes come and go by the thousand. */
-function concernsUs(event: NetlinkEvent): boolean {
-  return event.type !== 'route' || event.object.protocol === PROTOCOL
 }

@@ -22,15 +22,14 @@ import { routerSysctls } from './sysctls.ts'
 import type { NamespaceTables, Tables } from './tables.ts'
 
 export function observe(tables: Tables, records: ReadonlyMap<string, NicRecord>): Observed {
-  const sides = { router: sideOf(tables, 'router', records), host: sideOf(tables, 'host', records) }
+  const view = new View(tables, records)
   const objects: KernelObject[] = []
   const foreign: ForeignLink[] = []
   const settled = new Set<string>()
-  for (const side of [sides.router, sides.host]) {
-    for (const link of side.links.values()) {
-      const ref = side.owners.get(link.index)
-      const object = ref === undefined ? undefined : linkObject(link, ref, side, sides, records)
-      if (object === undefined) foreign.push({ namespace: side.namespace, name: link.name, kind: link.kind })
+  for (const namespace of NAMESPACES) {
+    for (const link of tables[namespace].links.values()) {
+      const object = view.link(namespace, link)
+      if (object === undefined) foreign.push({ namespace, name: link.name, kind: link.kind })
       else if (object.kind !== 'nic') objects.push(object)
       else if ((records.get(link.name)?.phase ?? 'inside') === 'inside') {
         objects.push(object)
@@ -38,37 +37,88 @@ export function observe(tables: Tables, records: ReadonlyMap<string, NicRecord>)
       }
     }
   }
-  objects.push(...vlanObjects(sides.router, objects))
-  const marked = [sides.router, sides.host].some(({ addresses }) =>
-    [...addresses.values()].flat().some(({ protocol }) => protocol !== undefined),
-  )
-  for (const side of [sides.router, sides.host]) objects.push(...addressObjects(side, marked))
-  objects.push(...routeObjects(tables.routes, sides.router))
-  objects.push(...observedLocalRules(tables.rules, NOBODY))
-  for (const sysctl of routerSysctls(NOBODY)) {
-    const value = tables.sysctls.get(sysctl.path)
-    if (value !== undefined) objects.push({ ...sysctl, value })
+  const bearers = Map.groupBy(objects.flatMap(bearerOf), ({ bridge }) => bridge)
+  const shards = new Set([...tables.router.links.values()].flatMap(({ name }) => shardOf(name) ?? []))
+  for (const shard of shards) objects.push(...view.vlans(shard, bearers.get(shardBridge(shard)) ?? []))
+  for (const namespace of NAMESPACES) {
+    for (const link of tables[namespace].addresses.keys()) objects.push(...view.addresses(namespace, link))
   }
+  objects.push(...view.routes, ...view.settings)
   return { objects, foreign, moving: [...records.keys()].filter((name) => !settled.has(name)) }
 }
 
-interface Side extends NamespaceTables {
-  readonly namespace: Namespace
-  /** Of own links, by number. */
-  readonly owners: ReadonlyMap<number, ResourceRef>
+const NAMESPACES = ['router', 'host'] as const
+
+/** The tables in the words of objects, a link at a time. */
+export class View {
+  readonly #tables: Tables
+  readonly #records: ReadonlyMap<string, NicRecord>
+  readonly #sides: Readonly<Record<Namespace, Side>>
+  #marked: boolean | undefined
+
+  constructor(tables: Tables, records: ReadonlyMap<string, NicRecord>) {
+    this.#tables = tables
+    this.#records = records
+    const side = (namespace: Namespace): Side => ({
+      namespace,
+      tables: tables[namespace],
+      owner: (link) => this.#owner(namespace, link),
+    })
+    this.#sides = { router: side('router'), host: side('host') }
+  }
+
+  #owner(namespace: Namespace, link: Link | undefined): ResourceRef | undefined {
+    if (link === undefined) return undefined
+    if (namespace === 'router' && link.name === 'lo') return NOBODY
+    const owner = ownerOf(link.alias, link.group)
+    const record = namespace === 'router' ? this.#records.get(link.name) : undefined
+    if (record !== undefined) return owner ?? record.for
+    // A NIC on its way back may still have the alias; it is not the router's any more.
+    return owner !== undefined && namespace === 'host' && isNic(link, owner) ? undefined : owner
+  }
+
+  /** Undefined for a link of others. */
+  link(namespace: Namespace, link: Link): LinkObject | undefined {
+    const owner = this.#owner(namespace, link)
+    return owner === undefined ? undefined : linkObject(link, owner, this.#sides[namespace], this.#sides, this.#records)
+  }
+
+  /** Those of nodeleaf on the link of that number. */
+  addresses(namespace: Namespace, link: number): AddressObject[] {
+    // Whether this kernel says who made an address (IFA_PROTO); `lo` has one that says so.
+    this.#marked ??= NAMESPACES.some((side) => isMarked(this.#tables[side].addresses))
+    return addressObjects(this.#tables[namespace].addresses.get(link) ?? [], this.#sides[namespace], this.#marked)
+  }
+
+  /** Of one shard; `bearers` are its SVIs and veths. */
+  vlans(shard: number, bearers: readonly Bearer[]): VlanObject[] {
+    return vlanObjects(shard, this.#sides.router, bearers)
+  }
+
+  get routes(): RouteObject[] {
+    return routeObjects(this.#tables.routes, this.#sides.router)
+  }
+
+  /** Rules and sysctls. */
+  get settings(): KernelObject[] {
+    const sysctls = routerSysctls(NOBODY).flatMap((sysctl) => {
+      const value = this.#tables.sysctls.get(sysctl.path)
+      return value === undefined ? [] : [{ ...sysctl, value }]
+    })
+    return [...observedLocalRules(this.#tables.rules, NOBODY), ...sysctls]
+  }
 }
 
-function sideOf(tables: Tables, namespace: Namespace, records: ReadonlyMap<string, NicRecord>): Side {
-  const owners = new Map<number, ResourceRef>()
-  for (const link of tables[namespace].links.values()) {
-    const owner = ownerOf(link.alias, link.group)
-    const record = namespace === 'router' ? records.get(link.name) : undefined
-    if (namespace === 'router' && link.name === 'lo') owners.set(link.index, NOBODY)
-    else if (record !== undefined) owners.set(link.index, owner ?? record.for)
-    // A NIC on its way back may still have the alias; it is not the router's any more.
-    else if (owner !== undefined && !(namespace === 'host' && isNic(link, owner))) owners.set(link.index, owner)
-  }
-  return { ...tables[namespace], namespace, owners }
+interface Side {
+  readonly namespace: Namespace
+  readonly tables: NamespaceTables
+  /** Undefined for a link of others, and for none. */
+  readonly owner: (link: Link | undefined) => ResourceRef | undefined
+}
+
+function isMarked(all: NamespaceTables['addresses']): boolean {
+  for (const addresses of all.values()) if (addresses.some(({ protocol }) => protocol !== undefined)) return true
+  return false
 }
 
 /** All that an Underlay makes is the VTEP's link and the shards: what else serves it was brought. */
@@ -128,7 +178,7 @@ function linkObject(
       }
     }
     case 'vlan': {
-      const parent = link.parentNetnsId === undefined ? side.links.get(link.parent ?? 0)?.name : undefined
+      const parent = link.parentNetnsId === undefined ? side.tables.links.get(link.parent ?? 0)?.name : undefined
       return { ...common, kind: 'vlan', parent: parent ?? '', vid: data.id }
     }
     case undefined:
@@ -139,7 +189,7 @@ function linkObject(
 /** A host's end counts as plugged in only by nodeleaf: one that is left free is its user's to plug. */
 function masterOf(link: Link, side: Side): { readonly master?: string } {
   if (link.master === undefined || (side.namespace === 'host' && link.group !== GROUP_PLUGGED)) return {}
-  return { master: side.links.get(link.master)?.name ?? `link ${link.master}` }
+  return { master: side.tables.links.get(link.master)?.name ?? `link ${link.master}` }
 }
 
 function portOf(link: Link): BridgePort | undefined {
@@ -151,37 +201,35 @@ function portOf(link: Link): BridgePort | undefined {
 
 /** What a user does with the VLANs of a host's end is left alone. */
 function vlanOf(link: Link, side: Side): { readonly vlan?: number } {
-  const [first, ...more] = side.namespace === 'router' ? (side.vlans.get(link.index)?.vlans ?? []) : []
+  const [first, ...more] = side.namespace === 'router' ? (side.tables.vlans.get(link.index)?.vlans ?? []) : []
   if (first === undefined) return {}
   const alone = more.length === 0 && (first.last ?? first.vid) === first.vid
   return { vlan: alone && first.pvid === true && first.untagged === true ? first.vid : 0 }
 }
 
-/** The VLANs of all shards that there is anything of. */
-function vlanObjects(side: Side, links: readonly KernelObject[]): VlanObject[] {
-  const bearers = Map.groupBy(links.flatMap(bearerOf), ({ bridge }) => bridge)
-  const byName = new Map([...side.links.values()].map((link) => [link.name, link]))
-  const shards = new Set([...side.links.values()].flatMap(({ name }) => shardOf(name) ?? []))
-  return [...shards].flatMap((number) => {
-    const [bridge, vxlan] = [shardBridge(number), shardVxlan(number)]
-    const [own, device] = [byName.get(bridge), byName.get(vxlan)].map((link) =>
-      link !== undefined && side.owners.has(link.index) ? link : undefined,
-    )
-    const isPort = own !== undefined && device?.master === own.index
-    const state = {
-      bridge,
-      vxlan,
-      for: (own === undefined ? undefined : side.owners.get(own.index)) ?? NOBODY,
-      port: (isPort ? side.vlans.get(device.index) : undefined) ?? { vlans: [], tunnels: [] },
-      self: (own === undefined ? undefined : side.vlans.get(own.index)?.vlans) ?? [],
-      filter: (device === undefined ? undefined : side.vnis.get(device.index)) ?? [],
-      macs: (own === undefined ? undefined : side.ownMacs.get(own.index)) ?? [],
-    }
-    return observedVlans(state, bearers.get(bridge) ?? [])
+/** The VLANs of a shard that there is anything of. */
+function vlanObjects(shard: number, side: Side, bearers: readonly Bearer[]): VlanObject[] {
+  const { tables } = side
+  const [bridge, vxlan] = [shardBridge(shard), shardVxlan(shard)]
+  const [own, device] = [bridge, vxlan].map((name) => {
+    const link = tables.links.get(tables.index(name) ?? 0)
+    return side.owner(link) === undefined ? undefined : link
   })
+  const port = own !== undefined && device?.master === own.index ? tables.vlans.get(device.index) : undefined
+  const state = {
+    bridge,
+    vxlan,
+    for: side.owner(own) ?? NOBODY,
+    port: port ?? { vlans: [], tunnels: [] },
+    self: (own === undefined ? undefined : tables.vlans.get(own.index)?.vlans) ?? [],
+    filter: (device === undefined ? undefined : tables.vnis.get(device.index)) ?? [],
+    macs: (own === undefined ? undefined : tables.ownMacs.get(own.index)) ?? [],
+  }
+  return observedVlans(state, bearers)
 }
 
-function bearerOf(object: KernelObject): (Bearer & { readonly bridge: string })[] {
+/** The bridge and the VLAN that an SVI or a veth tells a VNI's place by. */
+export function bearerOf(object: KernelObject): (Bearer & { readonly bridge: string })[] {
   const vni = object.type === 'link' && object.namespace === 'router' ? vniOf(object.name) : undefined
   if (object.type !== 'link' || vni === undefined) return []
   const own = { vni, for: object.for }
@@ -196,16 +244,15 @@ function peerOf(
   sides: Readonly<Record<Namespace, Side>>,
 ): { namespace: Namespace; name: string } {
   const other = side.namespace === 'router' ? sides.host : sides.router
-  const there = link.parentNetnsId === undefined ? side : link.parentNetnsId === side.other ? other : undefined
-  const peer = there?.links.get(link.parent ?? 0)
+  const there = link.parentNetnsId === undefined ? side : link.parentNetnsId === side.tables.other ? other : undefined
+  const peer = there?.tables.links.get(link.parent ?? 0)
   return { namespace: there?.namespace ?? other.namespace, name: peer?.name ?? '' }
 }
 
-/** `marked`: whether this kernel says who made an address (IFA_PROTO); `lo` has one that says so. */
-function addressObjects(side: Side, marked: boolean): AddressObject[] {
-  return [...side.addresses.values()].flat().flatMap((address) => {
-    const ref = side.owners.get(address.link)
-    const link = side.links.get(address.link)
+function addressObjects(addresses: readonly Address[], side: Side, marked: boolean): AddressObject[] {
+  return addresses.flatMap((address) => {
+    const link = side.tables.links.get(address.link)
+    const ref = side.owner(link)
     if (ref === undefined || link === undefined) return []
     const ours = marked ? address.protocol === PROTOCOL : isLikelyOurs(address, link, ref, side.namespace)
     if (!ours) return []
@@ -234,11 +281,13 @@ function isLikelyOurs(address: Address, link: Link, ref: ResourceRef, namespace:
 
 function routeObjects(routes: readonly Route[], side: Side): RouteObject[] {
   const vrfs = new Map(
-    [...side.links.values()].flatMap((link) => (link.data?.kind === 'vrf' ? [[link.data.table, link] as const] : [])),
+    [...side.tables.links.values()].flatMap((link) =>
+      link.data?.kind === 'vrf' ? [[link.data.table, link] as const] : [],
+    ),
   )
   return routes.map((route) => {
     const target = targetOf(route, side)
-    const through = side.links.get(route.nexthops[0]?.link ?? 0) ?? vrfs.get(route.table)
+    const through = side.tables.links.get(route.nexthops[0]?.link ?? 0) ?? vrfs.get(route.table)
     return {
       type: 'route',
       namespace: 'router',
@@ -246,7 +295,7 @@ function routeObjects(routes: readonly Route[], side: Side): RouteObject[] {
       destination: route.destination,
       metric: route.metric,
       target,
-      for: (through === undefined ? undefined : side.owners.get(through.index)) ?? NOBODY,
+      for: side.owner(through) ?? NOBODY,
     }
   })
 }
@@ -254,7 +303,7 @@ function routeObjects(routes: readonly Route[], side: Side): RouteObject[] {
 function targetOf(route: Route, side: Side): RouteObject['target'] {
   const [hop] = route.nexthops
   if (route.type !== 'unicast') return { type: 'unreachable' }
-  const link = side.links.get(hop?.link ?? 0)?.name
+  const link = side.tables.links.get(hop?.link ?? 0)?.name
   if (hop?.gateway === undefined) return { type: 'link', link: link ?? '' }
   return { type: 'via', gateway: hop.gateway, ...(link === undefined ? {} : { link }) }
 }

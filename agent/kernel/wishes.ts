@@ -25,6 +25,14 @@ export class Wishes {
     this.#comparison = comparison
   }
 
+  /** Where the VNIs are that are wanted: what somebody deletes comes back where it was. */
+  get wanted(): ReadonlyMap<number, Place> {
+    const places = [...this.#parts.values()].flatMap(({ vni, place }) =>
+      vni === undefined || place === undefined ? [] : [[vni, place] as const],
+    )
+    return new Map(places)
+  }
+
   /** Where VNIs were placed last. */
   get places(): ReadonlyMap<number, Place> {
     return this.#places
@@ -45,10 +53,7 @@ export class Wishes {
     const come = [...now].flatMap(([piece, part]) => (this.#parts.get(piece) === part ? [] : [part]))
     const basis = parts.find(({ piece }) => piece === undefined)?.objects ?? []
     this.#replace([...this.#basis, ...gone], [...basis, ...come.flatMap(({ objects }) => objects)])
-    for (const { objects, place } of come) {
-      const vlan = place === undefined ? undefined : objects.find((object) => object.type === 'vlan')
-      if (vlan !== undefined && place !== undefined) this.#places.set(vlan.vni, place)
-    }
+    for (const { vni, place } of come) if (vni !== undefined && place !== undefined) this.#places.set(vni, place)
     this.#plan = plan
     this.#router = plan.router
     this.#nics = nics

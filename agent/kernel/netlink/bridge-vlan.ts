@@ -1,5 +1,6 @@
 /** VLANs of bridge ports and their tunnels: `bridge vlan` (family AF_BRIDGE; include/uapi/linux/if_bridge.h). */
 import { Attributes, MessageWriter } from './attributes.ts'
+import { readBridgePort, type BridgePort } from './bridge-port.ts'
 import { AF_BRIDGE } from './inet.ts'
 import { IFINFOMSG_BYTES, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './link.ts'
 import type { Message, Request } from './message.ts'
@@ -7,6 +8,7 @@ import { malformed } from './netlink-error.ts'
 import type { Netlink } from './netlink.ts'
 
 const RTM_SETLINK = 19
+const IFLA_PROTINFO = 12
 const IFLA_AF_SPEC = 26
 const IFLA_EXT_MASK = 29
 const RTEXT_FILTER_BRVLAN_COMPRESSED = 4
@@ -132,6 +134,13 @@ function vlanInfo(flags: number, vid: number): Buffer {
   bytes.writeUInt16LE(flags, 0)
   bytes.writeUInt16LE(vid, 2)
   return bytes
+}
+
+/** The options of a port, which is in an RTM_NEWLINK message of family AF_BRIDGE; undefined for a bridge itself. */
+export function decodeBridgePort(body: Buffer): BridgePort | undefined {
+  if (body.length < IFINFOMSG_BYTES) throw malformed(`bridge port message of ${body.length} bytes`)
+  const port = Attributes.parse(body.subarray(IFINFOMSG_BYTES)).nested(IFLA_PROTINFO)
+  return port === undefined ? undefined : readBridgePort(port)
 }
 
 /** Reads an RTM_NEWLINK message of family AF_BRIDGE. Throws NetlinkError EBADMSG. */

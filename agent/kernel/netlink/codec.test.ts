@@ -4,13 +4,13 @@ import * as fc from 'fast-check'
 import { decodeAddress, encodeAddress } from './address.ts'
 import { Attributes, MessageWriter } from './attributes.ts'
 import { decodeBridgeVlans, encodeBridgeVlans } from './bridge-vlan.ts'
-import { decodeEvents } from './events.ts'
 import { decodeFdb, encodeFdb } from './fdb.ts'
 import { AF_INET, AF_INET6, ipText } from './inet.ts'
 import type { Family } from './inet.ts'
-import { decodeLink, encodeChange, encodeLink, linkChangeRequests } from './link.ts'
+import { decodeLink, encodeChange, encodeLink, linkChangeRequests, nameIn } from './link.ts'
+import type { LinkChange } from './link.ts'
 import type { LinkData } from './link-data.ts'
-import { encode, failure, messages } from './message.ts'
+import { failure, messages } from './message.ts'
 import { decodeNeighbour, encodeNeighbour } from './neighbour.ts'
 import { NetlinkError } from './netlink-error.ts'
 import { decodeRoute, encodeRoute } from './route.ts'
@@ -123,6 +123,31 @@ const link = {
 test('a link to be made is read back as it was written', (t) => {
   roundTrips(fc.record({ ...link, parent: maybe(index) }), (spec) => decodeLink(encodeLink(spec)))
   t.pass()
+})
+
+test('the name alone is what a whole reading finds, wherever it stands', (t) => {
+  fc.assert(
+    fc.property(fc.record({ ...link, parent: maybe(index) }), (spec) => t.is(nameIn(encodeLink(spec)), spec.name)),
+  )
+  const head = encodeLink({ name: 'x', data: { kind: 'dummy' } }).subarray(0, 16)
+  const body = new MessageWriter().u32(4, 1500).string(3, 'br100').finish()
+  t.is(nameIn(Buffer.concat([head, body])), 'br100')
+  t.is(nameIn(head), '')
+})
+
+test('a change of a link is in as few messages as the kernel takes it in', (t) => {
+  const kinds = (change: LinkChange) => linkChangeRequests(7, change).map(({ body }) => decodeLink(body))
+  t.is(kinds({ alias: 'x', mtu: 1400, bridgePort: { learning: true }, up: true }).length, 1)
+  t.is(kinds({ alias: 'x', addrGenMode: 'none', up: true }).length, 2, 'the mode is taken after up')
+  t.is(kinds({ master: 3, bridgePort: { learning: true }, up: true }).length, 2, 'options are taken before the master')
+  t.deepEqual(
+    kinds({ mac: '02:00:00:00:00:01', up: false }).map((made) => [made.mac, made.up]),
+    [
+      [undefined, false],
+      ['02:00:00:00:00:01', false],
+    ],
+  )
+  t.deepEqual(kinds({}), [])
 })
 
 test('a change of a link is read back as it was written', (t) => {
@@ -396,15 +421,6 @@ test('any datagram ends, as messages or as an error', (t) => {
     }),
   )
   t.pass()
-})
-
-test('an event that cannot be read becomes a resync, after those that could', (t) => {
-  const good = encode({ ...request, type: 20, body: encodeAddress({ link: 3, address: '10.0.0.1/24' }) }, 0, 0)
-  const events = decodeEvents(Buffer.concat([good, good.subarray(0, 20)]))
-  t.deepEqual(
-    events.map(({ type }) => type),
-    ['address', 'resync'],
-  )
 })
 
 test('an acknowledgement tells the errno, the text and the attribute', (t) => {

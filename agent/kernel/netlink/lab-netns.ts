@@ -1,9 +1,10 @@
 /** A network namespace of its own for each lab test. */
 import { randomBytes } from 'node:crypto'
+import { closeSync, openSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
 import { addLink, changeLink, getLink } from './link.ts'
 import type { Link, LinkSpec } from './link.ts'
-import { createNetns, deleteNetns } from './netns.ts'
+import { createNetns, deleteNetns, netnsId } from './netns.ts'
 import { Netlink } from './netlink.ts'
 
 export interface Lab {
@@ -34,5 +35,15 @@ export function labNetns(t: ExecutionContext): Lab {
       if (found === undefined) throw new Error(`${link.name} is gone`)
       return found
     },
+  }
+}
+
+/** What `here` calls the namespace of `there`. */
+export function idOf(here: Lab, there: Lab): number | undefined {
+  const fd = openSync(there.path, 'r')
+  try {
+    return netnsId(here.netlink, fd)
+  } finally {
+    closeSync(fd)
   }
 }

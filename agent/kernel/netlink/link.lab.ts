@@ -1,10 +1,9 @@
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { labNetns } from './lab-netns.ts'
+import { idOf, labNetns } from './lab-netns.ts'
 import type { Lab } from './lab-netns.ts'
 import { addLink, changeLink, deleteLink, deleteLinkGroup, getLink, listLinks, moveLink } from './link.ts'
 import type { LinkChange, LinkSpec } from './link.ts'
-import { netnsId } from './netns.ts'
 import { NetlinkError } from './netlink-error.ts'
 
 /** Adds, gets, compares, changes, compares, deletes. Every member of spec and change must read back the same. */
@@ -124,8 +123,8 @@ test('a veth lives with its peer in another namespace, and each tells where the 
   const peer = getLink(there.netlink, 'host-100')
   t.like(peer, { kind: 'veth', mtu: 1400, mac: '02:00:00:00:00:02', group: 28268, parent: made.index, up: false })
   t.is(made.parent, peer?.index)
-  t.is(made.parentNetnsId, netnsId(here.netlink, there.path))
-  t.is(peer?.parentNetnsId, netnsId(there.netlink, here.path))
+  t.is(made.parentNetnsId, idOf(here, there))
+  t.is(peer?.parentNetnsId, idOf(there, here))
   changeLink(there.netlink, peer!.index, { up: true })
   t.like(here.read(made), { carrier: true, operstate: 'up' })
   deleteLink(here.netlink, made.index)

@@ -145,19 +145,23 @@ export function listLinks(netlink: Netlink, filter: LinkFilter = {}): Link[] {
 
 /** `ip -d link show dev NAME`; undefined when there is none. */
 export function getLink(netlink: Netlink, which: string | number): Link | undefined {
-  const writer = new MessageWriter()
-  const head = writer.struct(IFINFOMSG_BYTES)
-  if (typeof which === 'number') head.writeInt32LE(which, 4)
-  else writer.string(IFLA_IFNAME, which)
-  writer.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
   try {
-    const [reply] = netlink.request({ type: RTM_GETLINK, flags: 0, body: writer.finish(), asked: `get link ${which}` })
+    const [reply] = netlink.request(getLinkRequest(which))
     if (reply === undefined) throw malformed(`no answer about link ${which}`)
     return decodeLink(reply.body)
   } catch (error) {
     if (error instanceof NetlinkError && error.code === 'ENODEV') return undefined
     throw error
   }
+}
+
+export function getLinkRequest(which: string | number): Request {
+  const writer = new MessageWriter()
+  const head = writer.struct(IFINFOMSG_BYTES)
+  if (typeof which === 'number') head.writeInt32LE(which, 4)
+  else writer.string(IFLA_IFNAME, which)
+  writer.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+  return { type: RTM_GETLINK, flags: 0, body: writer.finish(), asked: `get link ${which}` }
 }
 
 /**
@@ -330,6 +334,17 @@ function writeCommon(writer: MessageWriter, change: LinkChange): void {
     if (bridgePort === undefined) return
     info.string(IFLA_INFO_SLAVE_KIND, 'bridge').nest(IFLA_INFO_SLAVE_DATA, (nest) => writeBridgePort(nest, bridgePort))
   })
+}
+
+/** The name alone, for less than reading it all. Throws NetlinkError EBADMSG. */
+export function nameIn(body: Buffer): string {
+  // The kernel writes it first (rtnl_fill_ifinfo).
+  const at = IFINFOMSG_BYTES + 4
+  if (body.length > at && (body.readUInt16LE(at - 2) & 0x3fff) === IFLA_IFNAME) {
+    const end = at - 4 + body.readUInt16LE(at - 4)
+    if (end <= body.length) return body.toString('utf8', at, end - 1)
+  }
+  return Attributes.parse(body.subarray(IFINFOMSG_BYTES)).string(IFLA_IFNAME) ?? ''
 }
 
 /** Reads an RTM_NEWLINK or RTM_DELLINK message of family AF_UNSPEC. Throws NetlinkError EBADMSG. */

@@ -2,12 +2,12 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { addAddress, encodeAddress, listAddresses, RTM_NEWADDR } from './address.ts'
-import { labNetns } from './lab-netns.ts'
+import { idOf, labNetns } from './lab-netns.ts'
 import { changeLink, getLink, listLinks } from './link.ts'
 import { NLM_F_CREATE, NLM_F_EXCL } from './message.ts'
 import { Netlink } from './netlink.ts'
 import { NetlinkError } from './netlink-error.ts'
-import { createNetns, deleteNetns, netnsExists, netnsId, runInNetns } from './netns.ts'
+import { createNetns, deleteNetns, netnsExists, runInNetns } from './netns.ts'
 
 test('a dump of a thousand addresses and of 400 links is whole', (t) => {
   const lab = labNetns(t)
@@ -168,7 +168,7 @@ test('what is thrown inside a namespace comes out, and the thread is home again'
 })
 
 test('a namespace without a link into it has no ID here', (t) => {
-  t.is(netnsId(labNetns(t).netlink, labNetns(t).path), undefined)
+  t.is(idOf(labNetns(t), labNetns(t)), undefined)
 })
 
 test('a socket that is closed answers no more', (t) => {

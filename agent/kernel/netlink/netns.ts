@@ -1,6 +1,5 @@
 /** Named network namespaces: `ip netns` (a bind mount of the namespace on a file, so that it outlives every process). */
 import { statfsSync } from 'node:fs'
-import { closeSync, openSync } from 'node:fs'
 import { addon } from './addon.ts'
 import { Attributes, MessageWriter } from './attributes.ts'
 import type { Netlink } from './netlink.ts'
@@ -46,19 +45,14 @@ export function runInNetns<T>(path: string, call: () => T): T {
 }
 
 /**
- * What `Link.parentNetnsId` calls the namespace at `path`, seen from the netlink socket's own; undefined when that has
- * no link into it. `ip netns list-id`
+ * What `Link.parentNetnsId` calls a namespace, given by an open descriptor, seen from the netlink socket's own;
+ * undefined when that has no link into it. `ip netns list-id`
  */
-export function netnsId(netlink: Netlink, path: string): number | undefined {
-  const fd = openSync(path, 'r')
-  try {
-    const writer = new MessageWriter()
-    writer.struct(4)
-    writer.u32(NETNSA_FD, fd)
-    const [reply] = netlink.request({ type: RTM_GETNSID, flags: 0, body: writer.finish(), asked: `get ID of ${path}` })
-    const id = reply === undefined ? undefined : Attributes.parse(reply.body.subarray(4)).i32(NETNSA_NSID)
-    return id === undefined || id < 0 ? undefined : id
-  } finally {
-    closeSync(fd)
-  }
+export function netnsId(netlink: Netlink, netns: number): number | undefined {
+  const writer = new MessageWriter()
+  writer.struct(4)
+  writer.u32(NETNSA_FD, netns)
+  const [reply] = netlink.request({ type: RTM_GETNSID, flags: 0, body: writer.finish(), asked: 'get a namespace ID' })
+  const id = reply === undefined ? undefined : Attributes.parse(reply.body.subarray(4)).i32(NETNSA_NSID)
+  return id === undefined || id < 0 ? undefined : id
 }

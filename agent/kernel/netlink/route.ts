@@ -286,6 +286,17 @@ export function decodeRoute(body: Buffer): Route {
   }
 }
 
+/** What tells routes of no interest, for less than reading them. Throws NetlinkError EBADMSG. */
+export function routeHead(body: Buffer): { family: number; length: number; protocol: number; cloned: boolean } {
+  if (body.length < RTMSG_BYTES) throw malformed(`route message of ${body.length} bytes`)
+  return {
+    family: body.readUInt8(0),
+    length: body.readUInt8(1),
+    protocol: body.readUInt8(5),
+    cloned: isCloned(body),
+  }
+}
+
 function readNexthops(attributes: Attributes, type: RouteType, flags: number): Nexthop[] {
   const multipath = attributes.bytes(RTA_MULTIPATH)
   if (LEADS_NOWHERE.has(type)) return []

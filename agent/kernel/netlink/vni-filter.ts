@@ -6,8 +6,8 @@ import type { Request } from './message.ts'
 import { malformed } from './netlink-error.ts'
 import type { Netlink } from './netlink.ts'
 
-const RTM_NEWTUNNEL = 120
-const RTM_DELTUNNEL = 121
+export const RTM_NEWTUNNEL = 120
+export const RTM_DELTUNNEL = 121
 const RTM_GETTUNNEL = 122
 
 const TUNNEL_MSG_BYTES = 8
