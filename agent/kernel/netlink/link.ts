@@ -115,7 +115,6 @@ export interface VethPeer {
   readonly mtu?: number | undefined
   readonly mac?: string | undefined
   readonly group?: number | undefined
-  readonly up?: boolean | undefined
   /** Path of the namespace it is made in; absent: the same. */
   readonly netns?: string | undefined
 }
@@ -287,7 +286,7 @@ export function encodeLink(spec: LinkSpec, peerNetns?: number): Buffer {
       const { peer } = spec
       if (peer === undefined) return
       data.nest(VETH_INFO_PEER, (other) => {
-        writeFlags(other.struct(IFINFOMSG_BYTES), peer.up)
+        other.struct(IFINFOMSG_BYTES)
         writeCommon(other, { name: peer.name, mtu: peer.mtu, mac: peer.mac, group: peer.group })
         other.u32(IFLA_NET_NS_FD, peerNetns)
       })
