@@ -95,6 +95,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
       await datapath.during(() => reconciler.pass(reasons, signal))
       passEnded = performance.now()
       link?.changed()
+      if (reconciler.changedLast) link?.hint('link')
       if (reconciler.workedLast) rest.begin()
       for (const resolve of asked) resolve(reconciler.lastPass)
     }

@@ -293,11 +293,15 @@ export class Reconciler<Op extends Step, C extends Step> {
     return this.#lastLook
   }
 
-  /** Whether the last pass looked at everything anew or did something: both take memory for a moment. */
-  get workedLast(): boolean {
+  /** Whether the last pass changed something on the node. */
+  get changedLast(): boolean {
     const last = this.#lastPass
-    if (last === undefined) return false
-    return last.netlinkWrites + last.frrCommands > 0 || last.reasons.some((reason) => FRESH.has(reason))
+    return last !== undefined && last.netlinkWrites + last.frrCommands > 0
+  }
+
+  /** Whether the last pass did that, or looked at everything anew: both take memory for a moment. */
+  get workedLast(): boolean {
+    return this.changedLast || this.#lastPass?.reasons.some((reason) => FRESH.has(reason)) === true
   }
 
   get lastPass(): PassReport | undefined {

@@ -4,8 +4,8 @@
  * FRR pushes nothing over vty. Sessions: bgpd is asked which of them are down, a question that costs it less than 0.1 ms,
  * and when the answer is another one, everything is read. It is asked after each pass, whenever the kernel tells that a TCP
  * connection in the router's namespace ended, and as long as one is down every second, for none tells that it comes up.
- * When all are up and the kernel tells of ends, nobody asks. VNIs follow links, and links tell: a change in the kernel or a
- * session that came or went makes them be read. What none of these shows (counters, remote VTEPs) a slow look does.
+ * When all are up and the kernel tells of ends, nobody asks. VNIs follow links, and links tell: a change in the kernel, a
+ * pass that did something, or a session that came or went makes them be read. What none of these shows (counters, remote VTEPs) a slow look does.
  */
 import type { FrrAdapter } from '../frr-port.ts'
 import { Wake } from '../../pace/wake.ts'
