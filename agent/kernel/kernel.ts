@@ -159,12 +159,13 @@ export class Kernel implements Disposable {
   }
 
   #compare(plan: NodePlan, fresh: boolean): readonly Operation[] {
-    const all = this.#look(fresh)
+    // Where VNIs are is known from everything alone.
+    const all = this.#look(fresh) || this.#shape !== this.#compared
     const have = this.#comparison.have
     const places = all ? knownPlaces(have.values(), this.#wishes.wanted) : undefined
     this.#wishes.take(plan, this.#facts(plan), this.#shape, places)
     const operations = this.#comparison.operations(all)
-    if (all || this.#switch !== undefined || this.#shape !== this.#compared) {
+    if (all || this.#switch !== undefined) {
       const from = runningShape(have.values(), this.#shape)
       const switches = from !== undefined && from !== this.#shape
       this.#switch = switches ? new ShapeSwitch(from, this.#shape, operations) : undefined
