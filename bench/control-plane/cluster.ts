@@ -20,8 +20,8 @@ const ROOT = join(import.meta.dirname, '../..')
 const NAMESPACE = 'nodeleaf-system'
 export const SERVICE = `nodeleaf-controller.${NAMESPACE}.svc`
 const QUIET = '--disable-warning=ExperimentalWarning'
-/** Otherwise a controller that was killed leads again after ten seconds at the earliest. */
-const SHORT_LEASE = { 'lease-duration': '2s', 'renew-deadline': '1500ms', 'retry-period': '500ms' }
+/** Otherwise a controller that was killed leads again after ten seconds at the earliest; a busy machine must bear it. */
+const SHORT_LEASE = { 'lease-duration': '5s', 'renew-deadline': '4s', 'retry-period': '500ms' }
 /** Requests of the administrator under way at one time. */
 const AT_ONCE = 8
 
