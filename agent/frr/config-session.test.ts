@@ -16,14 +16,18 @@ interface Daemon {
 }
 
 /** A daemon that refuses what the test says, and hangs up at the line "die". */
-async function daemon(t: ExecutionContext, refuses: (line: string) => boolean = () => false): Promise<Daemon> {
+async function daemon(
+  t: ExecutionContext,
+  refuses: (line: string) => boolean = () => false,
+  why = '',
+): Promise<Daemon> {
   const path = join(mkdtempSync(join(tmpdir(), 'nodeleaf-session-')), 'bgpd.vty')
   const rounds: string[][] = []
   const answer = (text: string, socket: Socket) => {
     const lines = text.split('\0').slice(0, -1)
     rounds.push(lines)
     if (lines.includes('die')) return socket.destroy()
-    for (const line of lines) socket.write(`\0\0\0${refuses(line) ? '\x02' : '\0'}`)
+    for (const line of lines) socket.write(refuses(line) ? `${why}\0\0\0\x02` : '\0\0\0\0')
     return undefined
   }
   const server = createServer((socket) => socket.on('data', (data) => answer(data.toString(), socket)))
@@ -100,6 +104,28 @@ test('instances are made one behind the other, then get their lines, and nothing
     'exit',
     'route-map x permit 10',
   ])
+})
+
+test('instances go one behind the other; one that still has its VNI is asked to go again', async (t) => {
+  const waits = new Set(['no router bgp 1 vrf b', 'no router bgp 1'])
+  const { vty, rounds } = await daemon(t, (line) => waits.delete(line), '% Please unconfigure l3vni 100')
+  const session = await Session.begin(vty, 'bgpd', () => undefined)
+  const commands = inBlock(
+    [],
+    'no router bgp 1 vrf a',
+    'no router bgp 1 vrf b',
+    'no router bgp 1 vrf c',
+    'no router bgp 1',
+  )
+  const after = [...inBlock([], 'route-map x permit 10'), ...inBlock(['route-map x permit 10'], 'match tag 1')]
+  const results = await session.enter([...commands, ...after])
+  t.true(results.every(({ outcome }) => outcome === 'ok'))
+  const [, first, ...others] = rounds
+  t.deepEqual(
+    first,
+    commands.map(({ line }) => line),
+  )
+  t.deepEqual(others.flat(), ['no router bgp 1 vrf b', 'no router bgp 1', 'route-map x permit 10', 'match tag 1'])
 })
 
 test('nothing is entered in an instance that was refused', async (t) => {

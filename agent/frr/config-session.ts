@@ -1,7 +1,7 @@
 /** One stay in a daemon's configuration mode: enters lines in their blocks and knows where it stands. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { FrrError } from './frr-error.ts'
-import { changesPlace, commitsOf, instancesFrom, makesInstance } from './together.ts'
+import { commitsOf, instancesFrom, makesInstance, opensBlock, removesInstance } from './together.ts'
 import { redacted } from './text.ts'
 import { closingOf } from './tree.ts'
 import { status } from './vty.ts'
@@ -79,6 +79,9 @@ export class Session {
     let way: Promise<string | undefined> = Promise.resolve(undefined)
     let made: ReadonlyMap<Command, CommandResult> = new Map()
     for (const [at, command] of commands.entries()) {
+      const before = commands[at - 1]
+      // A removal may have to be repeated: it must not happen in a block that was entered meanwhile.
+      if (before !== undefined && removesInstance(before) && !removesInstance(command)) await Promise.all(results)
       if (makesInstance(command)) {
         if (!made.has(command)) {
           await Promise.all(results)
@@ -105,7 +108,7 @@ export class Session {
       }
       const result = reached(way, this.#one(command))
       results.push(result)
-      if (changesPlace(command)) await result
+      if (opensBlock(command)) await result
     }
   }
 
@@ -267,8 +270,6 @@ async function reached(way: Promise<string | undefined>, sent: Promise<CommandRe
   return problem === undefined ? result : { ...result, outcome: 'skipped', text: problem }
 }
 
-function waitsForVni({ line }: Command, answer: Answer): boolean {
-  return (
-    line.startsWith('no router bgp ') && answer.status !== status.success && /l3vni|vrf instances/i.test(answer.text)
-  )
+function waitsForVni(command: Command, answer: Answer): boolean {
+  return removesInstance(command) && answer.status !== status.success && /l3vni|vrf instances/i.test(answer.text)
 }

@@ -46,7 +46,12 @@ export function instancesFrom(commands: readonly Command[], at: number): readonl
   return found
 }
 
-/** Whether the lines behind this one depend on how it went. */
-export function changesPlace({ context, line }: Command): boolean {
-  return context.length === 0 || closingOf(context, line) !== undefined
+/** Whether the command enters a block, so that the lines behind it depend on how it went. */
+export function opensBlock({ context, line }: Command): boolean {
+  return closingOf(context, line) !== undefined
+}
+
+/** Whether the command takes a BGP instance away. */
+export function removesInstance({ context, line }: Command): boolean {
+  return context.length === 0 && line.startsWith('no router bgp ')
 }
