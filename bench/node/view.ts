@@ -13,7 +13,7 @@ import { NIC } from './workload.ts'
 const LOOK_MS = [2, 100] as const
 const BOUND_MS = 1_800_000
 /** Whoever has the same thing missing for so long will never have it. */
-const STUCK_MS = Number(process.env['STUCK'] ?? 180_000)
+const STUCK_MS = 600_000
 
 export class View implements Disposable {
   readonly #router: Netlink
