@@ -7,8 +7,9 @@ import type { Outcome } from './talk.ts'
 
 /** How long the event loop may be kept from others, about. */
 const TURN_MS = 5
-/** Operations done at once: to begin with, and at most; of those that the kernel does as one. */
+/** Operations done at once: to begin with, at least and at most; of those that the kernel does as one. */
 const FIRST = 16
+const LEAST = 8
 const MOST = 256
 const MOST_AS_ONE = 1024
 
@@ -51,7 +52,7 @@ export async function apply(
     done(run.length)
     // More at once next time, or fewer: no turn should be much longer than it may.
     if (asOne) most = FIRST
-    else if (tookMs > 2 * TURN_MS) most = Math.max(1, most >> 1)
+    else if (tookMs > 2 * TURN_MS) most = Math.max(LEAST, most >> 1)
     else if (tookMs < TURN_MS && run.length === most) most = Math.min(MOST, most << 1)
     await setImmediate()
   }
