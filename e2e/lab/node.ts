@@ -112,9 +112,12 @@ export class LabNode extends Namespace {
       if (content.trim() !== '') parts.push(`--- ${this.name}: ${title}`, content.trimEnd())
     }
     part('agent log (end)', await this.agent.tail(60))
-    if (this.agent.running) part('status', (await this.agent.cli('status')).stdout)
     const logs = `/run/frr/${this.router.name}/managed`
     part("FRR's own logs (end)", (await attempt(['sh', '-c', `tail -qn 40 ${logs}/*.log`])).stdout)
+    if (this.agent.running) {
+      const lines = (await this.agent.cli('status')).stdout.split('\n')
+      part('status (beginning)', lines.slice(0, 60).join('\n'))
+    }
     for (const namespace of [this.name, this.router.name]) {
       const script =
         'ip -d -br addr; ip -d link | grep -E "alias|master" ; ip route show table all type unicast; ip -6 route; ip rule; ip neigh; bridge fdb | grep -v " self permanent"; bridge fdb | grep 00:00:00:00:00:00'
