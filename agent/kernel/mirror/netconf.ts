@@ -7,5 +7,5 @@ const NETCONFMSG_BYTES = 4
 
 /** Whether it is about `all` (-1) or `default` (-2) and not about one link. */
 export function concernsAll(body: Buffer): boolean {
-  return (Attributes.parse(body.subarray(NETCONFMSG_BYTES)).i32(NETCONFA_IFINDEX) ?? 0) < 0
+  return (Attributes.parse(body, NETCONFMSG_BYTES).i32(NETCONFA_IFINDEX) ?? 0) < 0
 }

@@ -151,7 +151,7 @@ export function decodeAddress(body: Buffer): Address {
   if (body.length < IFADDRMSG_BYTES) throw malformed(`address message of ${body.length} bytes`)
   const family = body.readUInt8(0)
   if (family !== AF_INET && family !== AF_INET6) throw malformed(`address of family ${family}`)
-  const attributes = Attributes.parse(body.subarray(IFADDRMSG_BYTES))
+  const attributes = Attributes.parse(body, IFADDRMSG_BYTES)
   const flags = attributes.u32(IFA_FLAGS) ?? body.readUInt8(2)
   const ip = (type: number): string | undefined => {
     const bytes = attributes.bytes(type)

@@ -15,68 +15,82 @@ const NLA_TYPE_MASK = 0x3fff
 const aligned = (length: number): number => (length + 3) & ~3
 
 /**
- * Attributes of a message or a nest, read once. A repeated type keeps its last value, as in the kernel's nla_parse;
- * `entries` has them all. Unknown types are kept and harmless. A payload longer than asked for is accepted (newer
- * kernels extend structures), a shorter one is an error.
+ * Attributes of a message or a nest, found once and read when asked for: of a link's fifty most never are. A repeated type
+ * keeps its last value, as in the kernel's nla_parse; `entries` has them all. Unknown types are kept and harmless. A
+ * payload longer than asked for is accepted (newer kernels extend structures), a shorter one is an error.
  */
 export class Attributes {
-  readonly entries: readonly (readonly [type: number, payload: Buffer])[]
-  readonly #byType: ReadonlyMap<number, Buffer>
+  readonly #bytes: Buffer
+  /** Of each: type, where its payload begins, and where it ends. */
+  readonly #spans: readonly number[]
 
-  private constructor(entries: readonly (readonly [number, Buffer])[]) {
-    this.entries = entries
-    this.#byType = new Map(entries)
+  private constructor(bytes: Buffer, spans: readonly number[]) {
+    this.#bytes = bytes
+    this.#spans = spans
   }
 
-  /** Throws NetlinkError EBADMSG when the bytes are not a sequence of attributes. */
-  static parse(bytes: Buffer): Attributes {
-    const entries: [number, Buffer][] = []
-    let offset = 0
-    while (bytes.length - offset >= HEADER) {
+  /**
+   * `from` and `to` are offsets into `bytes`, which is kept. Throws NetlinkError EBADMSG when what is there is not a
+   * sequence of attributes.
+   */
+  static parse(bytes: Buffer, from = 0, to = bytes.length): Attributes {
+    const spans: number[] = []
+    let offset = from
+    while (to - offset >= HEADER) {
       const length = bytes.readUInt16LE(offset)
-      if (length < HEADER || offset + length > bytes.length) throw malformed(`attribute of length ${length}`)
-      entries.push([bytes.readUInt16LE(offset + 2) & NLA_TYPE_MASK, bytes.subarray(offset + HEADER, offset + length)])
+      if (length < HEADER || offset + length > to) throw malformed(`attribute of length ${length}`)
+      spans.push(bytes.readUInt16LE(offset + 2) & NLA_TYPE_MASK, offset + HEADER, offset + length)
       offset += aligned(length)
     }
-    return new Attributes(entries)
+    return new Attributes(bytes, spans)
+  }
+
+  /** All, in their order. */
+  get entries(): readonly (readonly [type: number, payload: Buffer])[] {
+    const entries: [number, Buffer][] = []
+    for (let at = 0; at < this.#spans.length; at += 3) entries.push([this.#spans[at] ?? 0, this.#payload(at)])
+    return entries
   }
 
   bytes(type: number, atLeast = 0): Buffer | undefined {
-    const payload = this.#byType.get(type)
-    if (payload !== undefined && payload.length < atLeast) {
-      throw malformed(`attribute ${type} has ${payload.length} bytes, not ${atLeast}`)
-    }
-    return payload
+    const at = this.#find(type, atLeast)
+    return at < 0 ? undefined : this.#payload(at)
   }
 
   has(type: number): boolean {
-    return this.#byType.has(type)
+    return this.#find(type) >= 0
   }
 
   u8(type: number): number | undefined {
-    return this.bytes(type, 1)?.readUInt8(0)
+    const at = this.#find(type, 1)
+    return at < 0 ? undefined : this.#bytes[this.#start(at)]
   }
 
   u16(type: number): number | undefined {
-    return this.bytes(type, 2)?.readUInt16LE(0)
+    const at = this.#find(type, 2)
+    return at < 0 ? undefined : this.#bytes.readUInt16LE(this.#start(at))
   }
 
   /** Network byte order. */
   u16be(type: number): number | undefined {
-    return this.bytes(type, 2)?.readUInt16BE(0)
+    const at = this.#find(type, 2)
+    return at < 0 ? undefined : this.#bytes.readUInt16BE(this.#start(at))
   }
 
   u32(type: number): number | undefined {
-    return this.bytes(type, 4)?.readUInt32LE(0)
+    const at = this.#find(type, 4)
+    return at < 0 ? undefined : this.#bytes.readUInt32LE(this.#start(at))
   }
 
   i32(type: number): number | undefined {
-    return this.bytes(type, 4)?.readInt32LE(0)
+    const at = this.#find(type, 4)
+    return at < 0 ? undefined : this.#bytes.readInt32LE(this.#start(at))
   }
 
   /** Network byte order. */
   u32be(type: number): number | undefined {
-    return this.bytes(type, 4)?.readUInt32BE(0)
+    const at = this.#find(type, 4)
+    return at < 0 ? undefined : this.#bytes.readUInt32BE(this.#start(at))
   }
 
   flag(type: number): boolean | undefined {
@@ -86,15 +100,40 @@ export class Attributes {
 
   /** Up to the first NUL. */
   string(type: number): string | undefined {
-    const payload = this.#byType.get(type)
-    if (payload === undefined) return undefined
-    const end = payload.indexOf(0)
-    return payload.toString('utf8', 0, end < 0 ? payload.length : end)
+    const at = this.#find(type)
+    if (at < 0) return undefined
+    const [start, limit] = [this.#start(at), this.#end(at)]
+    let end = start
+    while (end < limit && this.#bytes[end] !== 0) end++
+    return this.#bytes.toString('utf8', start, end)
   }
 
   nested(type: number): Attributes | undefined {
-    const payload = this.#byType.get(type)
-    return payload === undefined ? undefined : Attributes.parse(payload)
+    const at = this.#find(type)
+    return at < 0 ? undefined : Attributes.parse(this.#bytes, this.#start(at), this.#end(at))
+  }
+
+  /** Where the last of the type is in `#spans`; -1 when there is none. */
+  #find(type: number, atLeast = 0): number {
+    for (let at = this.#spans.length - 3; at >= 0; at -= 3) {
+      if (this.#spans[at] !== type) continue
+      const length = this.#end(at) - this.#start(at)
+      if (length < atLeast) throw malformed(`attribute ${type} has ${length} bytes, not ${atLeast}`)
+      return at
+    }
+    return -1
+  }
+
+  #start(at: number): number {
+    return this.#spans[at + 1] ?? 0
+  }
+
+  #end(at: number): number {
+    return this.#spans[at + 2] ?? 0
+  }
+
+  #payload(at: number): Buffer {
+    return this.#bytes.subarray(this.#start(at), this.#end(at))
   }
 }
 

@@ -139,14 +139,14 @@ function vlanInfo(flags: number, vid: number): Buffer {
 /** The options of a port, which is in an RTM_NEWLINK message of family AF_BRIDGE; undefined for a bridge itself. */
 export function decodeBridgePort(body: Buffer): BridgePort | undefined {
   if (body.length < IFINFOMSG_BYTES) throw malformed(`bridge port message of ${body.length} bytes`)
-  const port = Attributes.parse(body.subarray(IFINFOMSG_BYTES)).nested(IFLA_PROTINFO)
+  const port = Attributes.parse(body, IFINFOMSG_BYTES).nested(IFLA_PROTINFO)
   return port === undefined ? undefined : readBridgePort(port)
 }
 
 /** Reads an RTM_NEWLINK message of family AF_BRIDGE. Throws NetlinkError EBADMSG. */
 export function decodeBridgeVlans(body: Buffer): PortVlans {
   if (body.length < IFINFOMSG_BYTES) throw malformed(`bridge port message of ${body.length} bytes`)
-  const spec = Attributes.parse(body.subarray(IFINFOMSG_BYTES)).nested(IFLA_AF_SPEC)
+  const spec = Attributes.parse(body, IFINFOMSG_BYTES).nested(IFLA_AF_SPEC)
   const vlans: VlanRange[] = []
   const tunnels: TunnelRange[] = []
   let begun = 0

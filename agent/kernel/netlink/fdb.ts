@@ -158,7 +158,7 @@ export function encodeFdb(spec: FdbSpec): Buffer {
 /** Reads an RTM_NEWNEIGH or RTM_DELNEIGH message of family AF_BRIDGE. Throws NetlinkError EBADMSG. */
 export function decodeFdb(body: Buffer): FdbEntry {
   if (body.length < NDMSG_BYTES) throw malformed(`forwarding entry of ${body.length} bytes`)
-  const attributes = Attributes.parse(body.subarray(NDMSG_BYTES))
+  const attributes = Attributes.parse(body, NDMSG_BYTES)
   const mac = attributes.bytes(NDA_LLADDR)
   const remote = attributes.bytes(NDA_DST)
   const state = body.readUInt16LE(8)

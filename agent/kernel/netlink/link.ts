@@ -343,14 +343,14 @@ export function nameIn(body: Buffer): string {
     const end = at - 4 + body.readUInt16LE(at - 4)
     if (end <= body.length) return body.toString('utf8', at, end - 1)
   }
-  return Attributes.parse(body.subarray(IFINFOMSG_BYTES)).string(IFLA_IFNAME) ?? ''
+  return Attributes.parse(body, IFINFOMSG_BYTES).string(IFLA_IFNAME) ?? ''
 }
 
 /** Reads an RTM_NEWLINK or RTM_DELLINK message of family AF_UNSPEC. Throws NetlinkError EBADMSG. */
 export function decodeLink(body: Buffer): Link {
   if (body.length < IFINFOMSG_BYTES) throw malformed(`link message of ${body.length} bytes`)
   const flags = body.readUInt32LE(8)
-  const attributes = Attributes.parse(body.subarray(IFINFOMSG_BYTES))
+  const attributes = Attributes.parse(body, IFINFOMSG_BYTES)
   const info = attributes.nested(IFLA_LINKINFO)
   const kind = info?.string(IFLA_INFO_KIND) ?? ''
   const port = info?.string(IFLA_INFO_SLAVE_KIND) === 'bridge' ? info.nested(IFLA_INFO_SLAVE_DATA) : undefined

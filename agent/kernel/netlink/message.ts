@@ -72,8 +72,7 @@ export function failure(message: Message, request: Request): NetlinkError | unde
   if (message.body.length < 4) throw malformed('acknowledgement without a code')
   const errno = -message.body.readInt32LE(0)
   if (errno === 0) return undefined
-  const details =
-    message.flags & NLM_F_ACK_TLVS ? Attributes.parse(message.body.subarray(tlvOffset(message))) : undefined
+  const details = message.flags & NLM_F_ACK_TLVS ? Attributes.parse(message.body, tlvOffset(message)) : undefined
   const at = details?.u32(NLMSGERR_ATTR_OFFS)
   return new NetlinkError(errno, {
     asked: request.asked,

@@ -123,7 +123,7 @@ export function decodeNeighbour(body: Buffer): Neighbour {
   if (body.length < NDMSG_BYTES) throw malformed(`neighbour message of ${body.length} bytes`)
   const family = body.readUInt8(0)
   if (family !== AF_INET && family !== AF_INET6) throw malformed(`neighbour of family ${family}`)
-  const attributes = Attributes.parse(body.subarray(NDMSG_BYTES))
+  const attributes = Attributes.parse(body, NDMSG_BYTES)
   const address = attributes.bytes(NDA_DST)
   if (address === undefined) throw malformed('neighbour message without an address')
   const mac = attributes.bytes(NDA_LLADDR)

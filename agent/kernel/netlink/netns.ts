@@ -53,6 +53,6 @@ export function netnsId(netlink: Netlink, netns: number): number | undefined {
   writer.struct(4)
   writer.u32(NETNSA_FD, netns)
   const [reply] = netlink.request({ type: RTM_GETNSID, flags: 0, body: writer.finish(), asked: 'get a namespace ID' })
-  const id = reply === undefined ? undefined : Attributes.parse(reply.body.subarray(4)).i32(NETNSA_NSID)
+  const id = reply === undefined ? undefined : Attributes.parse(reply.body, 4).i32(NETNSA_NSID)
   return id === undefined || id < 0 ? undefined : id
 }

@@ -256,7 +256,7 @@ export function decodeRoute(body: Buffer): Route {
   if (body.length < RTMSG_BYTES) throw malformed(`route message of ${body.length} bytes`)
   const family = body.readUInt8(0)
   if (family !== AF_INET && family !== AF_INET6) throw malformed(`route of family ${family}`)
-  const attributes = Attributes.parse(body.subarray(RTMSG_BYTES))
+  const attributes = Attributes.parse(body, RTMSG_BYTES)
   const metrics = attributes.nested(RTA_METRICS)
   const prefix = (type: number, length: number): string => {
     const bytes = attributes.bytes(type)
@@ -311,7 +311,7 @@ function readNexthops(attributes: Attributes, type: RouteType, flags: number): N
     const length = multipath.readUInt16LE(offset)
     if (length < 8 || offset + length > multipath.length) throw malformed(`nexthop of length ${length}`)
     nexthops.push({
-      gateway: readGateway(Attributes.parse(multipath.subarray(offset + 8, offset + length))),
+      gateway: readGateway(Attributes.parse(multipath, offset + 8, offset + length)),
       link: multipath.readInt32LE(offset + 4),
       onlink: ((multipath[offset + 2] ?? 0) & RTNH_F_ONLINK) !== 0,
       weight: (multipath[offset + 3] ?? 0) + 1,

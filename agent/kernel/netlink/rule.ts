@@ -121,7 +121,7 @@ export function decodeRule(body: Buffer): Rule {
   if (body.length < FIB_RULE_HDR_BYTES) throw malformed(`rule message of ${body.length} bytes`)
   const family = body.readUInt8(0)
   if (family !== AF_INET && family !== AF_INET6) throw malformed(`rule of family ${family}`)
-  const attributes = Attributes.parse(body.subarray(FIB_RULE_HDR_BYTES))
+  const attributes = Attributes.parse(body, FIB_RULE_HDR_BYTES)
   const prefix = (type: number, length: number): string | undefined => {
     const bytes = attributes.bytes(type)
     return bytes === undefined ? undefined : `${ipText(bytes)}/${length}`

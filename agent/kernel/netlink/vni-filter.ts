@@ -87,7 +87,7 @@ function header(link: number): MessageWriter {
 /** Reads an RTM_NEWTUNNEL message. Throws NetlinkError EBADMSG. */
 export function decodeVnis(body: Buffer): DeviceVnis {
   if (body.length < TUNNEL_MSG_BYTES) throw malformed(`VNI filter message of ${body.length} bytes`)
-  const vnis = Attributes.parse(body.subarray(TUNNEL_MSG_BYTES)).entries.flatMap(([type, payload]): VniRange[] => {
+  const vnis = Attributes.parse(body, TUNNEL_MSG_BYTES).entries.flatMap(([type, payload]): VniRange[] => {
     if (type !== VXLAN_VNIFILTER_ENTRY) return []
     const entry = Attributes.parse(payload)
     const vni = entry.u32(VXLAN_VNIFILTER_ENTRY_START) ?? 0
