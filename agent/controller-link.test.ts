@@ -156,6 +156,11 @@ test('detail is sent whenever it is asked for: the controller may have lost what
   const first = await until('detail', () => stream.all('detail')[0])
   t.is(first.sessions[0]?.peer, '192.0.2.1')
   t.is(first.vnis[0]?.vni, 100)
+  const empty = await until('an empty message', () => {
+    const at = stream.messages.findIndex((message) => message.case === undefined)
+    return at === -1 ? undefined : at
+  })
+  t.is(stream.messages[empty - 1]?.case, 'detail')
   stream.send({ case: 'detailRequest', value: {} })
   const second = await until('the same again', () => stream.all('detail')[1])
   t.deepEqual(second, first)

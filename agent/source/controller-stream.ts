@@ -63,8 +63,8 @@ export function converse(
   let full = false
   let welcomed = false
   let over = false
-  const send = (message: NonNullable<MessageInitShape<typeof AgentMessageSchema>['message']>): void => {
-    if (!over) full = !call.write(create(AgentMessageSchema, { message }))
+  const send = (message: MessageInitShape<typeof AgentMessageSchema>): void => {
+    if (!over) full = !call.write(create(AgentMessageSchema, message))
   }
   const end = (ended: StreamEnd): void => {
     if (over) return
@@ -97,12 +97,16 @@ export function converse(
         welcomed = true
         return conversation.welcome({
           ready: () => !full && !over,
-          report: (value) => send({ case: 'report', value }),
-          detail: (value) => send({ case: 'detail', value }),
+          report: (value) => send({ message: { case: 'report', value } }),
+          detail(value) {
+            send({ message: { case: 'detail', value } })
+            // grpc-js's server keeps a message until the next one comes: not one as large as this for hours.
+            send({})
+          },
         })
       case 'plan': {
         const answer = conversation.update(message.value)
-        if (answer !== undefined) send({ case: 'acknowledgement', value: answer })
+        if (answer !== undefined) send({ message: { case: 'acknowledgement', value: answer } })
         return undefined
       }
       case 'detailRequest':
@@ -123,7 +127,7 @@ export function converse(
   if (signal.aborted) stop()
   guarded(() => {
     conversation.begun()
-    send({ case: 'hello', value: conversation.hello() })
+    send({ message: { case: 'hello', value: conversation.hello() } })
   })
   return promise
 }

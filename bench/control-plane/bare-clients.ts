@@ -1,12 +1,12 @@
 /** Connections to a server of nothing: each says as much as an agent that comes, and nothing more. */
 import { connect as dialHTTP2 } from 'node:http2'
 import { connect as dialTLS } from 'node:tls'
-import { framed } from '../../controller/grpc/call.ts'
 import { BARE_PATH, type BareLayer } from './bare-messages.ts'
 
 const AT_ONCE = 16
 const [layer, port, ca, count] = process.argv.slice(2) as [BareLayer, string, string, string]
-const HELLO = framed(Buffer.alloc(300, 'h'))
+/** With gRPC's prefix: not packed, and its length. */
+const HELLO = Buffer.concat([Buffer.from([0, 0, 0, 300 >> 8, 300 & 0xff]), Buffer.alloc(300, 'h')])
 /** As long as a projected token is. */
 const TOKEN = `Bearer ${'t'.repeat(1100)}`
 

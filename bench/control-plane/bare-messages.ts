@@ -1,7 +1,7 @@
 /** Between the comparison of bare connections and its processes. */
 
 /** What a connection goes through: each has those before it within. */
-export const BARE_LAYERS = ['tls', 'http2', 'grpc-js', 'controller'] as const
+export const BARE_LAYERS = ['tls', 'http2', 'grpc-js'] as const
 export type BareLayer = (typeof BARE_LAYERS)[number]
 
 export const BARE_PATH = '/bare.Service/Talk'

@@ -7,8 +7,6 @@ import { createSecureServer } from 'node:http2'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import { createServer } from 'node:tls'
 import { Listener } from '../../controller/distribution/listener.ts'
-import { framed } from '../../controller/grpc/call.ts'
-import { serve } from '../../controller/grpc/connection.ts'
 import { createAuthority, issueServing } from '../../controller/tls/authority.ts'
 import { createLog } from '../../log/log.ts'
 import { ANSWER, BARE_PATH, type BareLayer, type BareLook } from './bare-messages.ts'
@@ -37,7 +35,7 @@ const LAYERS: Readonly<Record<BareLayer, () => Promise<number>>> = {
         stream.write(ANSWER)
       }),
     ),
-  'grpc-js': () => {
+  'grpc-js': async () => {
     const server = new Server({ 'grpc.enable_channelz': 0, 'grpc.keepalive_time_ms': 10_000 })
     const same = (bytes: Buffer): Buffer => bytes
     const method = { path: BARE_PATH, requestStream: true, responseStream: true } as const
@@ -53,26 +51,11 @@ const LAYERS: Readonly<Record<BareLayer, () => Promise<number>>> = {
       call.write(ANSWER)
     }
     server.addService({ bare: { ...method, ...codec } }, { bare: called })
-    const credentials = ServerCredentials.createSsl(null, [
-      { cert_chain: Buffer.from(serving.cert), private_key: Buffer.from(serving.key) },
-    ])
-    return new Promise((resolve, reject) =>
-      server.bindAsync('127.0.0.1:0', credentials, (error, port) => (error ? reject(error) : resolve(port))),
-    )
-  },
-  controller: async () => {
+    const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
     const log = createLog({ level: 'error', format: 'kv', write: () => {}, now: () => new Date() })
     const certificates = { trusted: authority.cert, serving, onChange: () => {} }
-    const service = {
-      path: BARE_PATH,
-      called: (call: Parameters<Parameters<typeof serve>[1]['called']>[0]) => {
-        connections++
-        call.listen(() => {})
-        call.write(framed(ANSWER))
-      },
-    }
-    const listen = { host: '127.0.0.1', port: 0 }
-    return (await Listener.open(listen, certificates, (socket) => serve(socket, service), log)).port
+    const accept = injector.injectConnection.bind(injector)
+    return (await Listener.open({ host: '127.0.0.1', port: 0 }, certificates, accept, log)).port
   },
 }
 

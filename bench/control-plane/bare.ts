@@ -13,8 +13,7 @@ import { shippedEnvironment } from './shipped.ts'
 const WHAT: Readonly<Record<BareLayer, string>> = {
   tls: 'TLS (node:tls)',
   http2: 'and HTTP/2 with a stream (node:http2)',
-  'grpc-js': 'and gRPC (@grpc/grpc-js)',
-  controller: "the controller's own: TLS, HTTP/2, gRPC",
+  'grpc-js': 'and gRPC (@grpc/grpc-js), as in the controller',
 }
 /** Buffers that are of no use any more are given back meanwhile. */
 const REST_MS = 1500

@@ -14,6 +14,9 @@ import { nowMs, type Recruit } from './crowd-messages.ts'
 import { HeldPlan } from './held-plan.ts'
 import { encoded, encodedDetail, received, type PlanPart, type Received } from './messages.ts'
 
+/** An empty message, which follows a Detail as with the real agent. */
+const NOTHING = Buffer.alloc(0)
+
 /** What all agents of a process share. */
 export interface Crowd {
   readonly controller: string
@@ -200,6 +203,7 @@ export class CrowdAgent {
     this.#detailTold = this.#detailVersion
     this.#crowd.noted('details')
     this.#call?.write(encodedDetail(this.#detailVersion, this.#prefixes, this.#crowd.vnis))
+    this.#call?.write(NOTHING)
   }
 
   #send(message: AgentMessage['message']): void {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { create } from '@bufbuild/protobuf'
-import { status } from '../grpc/status.ts'
+import { status } from '@grpc/grpc-js'
 import { DetailSchema, ReportSchema } from '../../api/wire/generated/distribution_pb.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import { FakeVersion, piece, stage, until } from './stage.ts'
@@ -184,6 +184,8 @@ test('details are asked for once until they come', async (t) => {
   distribution.requestDetail('unknown')
   await until(() => asked === 1, 'asked')
   agent.send({ case: 'detail', value: create(DetailSchema, { version: 7n }) })
+  // As agents do; it says nothing.
+  agent.send({ case: undefined })
   await until(() => events.includes('detailed n1 7'), 'detailed')
   t.is(asked, 1)
   distribution.requestDetail('n1')

@@ -2,17 +2,15 @@
  * The server that agents dial: who may come in comes in, every node has one session, and all end when this replica no
  * longer leads.
  */
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status, type MethodDefinition } from '@grpc/grpc-js'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
 import { connect } from '../../api/wire/service.ts'
 import type { AgentMessage, Hello } from '../../api/wire/generated/distribution_pb.ts'
 import { messageOf, type Log } from '../../log/log.ts'
-import type { Call } from '../grpc/call.ts'
-import { serve } from '../grpc/connection.ts'
-import { status } from '../grpc/status.ts'
 import type { Certificates } from '../tls/certificates.ts'
 import { defaultBounds, type Bounds } from './bounds.ts'
-import { failed, hangUp, notLeading, replaced, slow, stopping, unreadable, type Ending } from './ending.ts'
+import { failed, hangUp, notLeading, replaced, slow, stopping, type Call, type Ending } from './ending.ts'
 import { credentialsOf, greet, identify, type NodeIdentity } from './entrance.ts'
 import { Gate } from './gate.ts'
 import { Listener, type Address } from './listener.ts'
@@ -39,16 +37,26 @@ export interface DistributionOptions {
   readonly now?: () => number
 }
 
+/** Detail of a node with thousands of VNIs is some hundred KiB. */
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+
 /** How often an agent that is kept looks whether somebody leads. */
 const ELECTION_LOOK_MS = 250
 
-/** undefined: it cannot be read. */
-function decoded(bytes: Buffer): AgentMessage | undefined {
-  try {
-    return connect.requestDeserialize(bytes)
-  } catch {
-    return undefined
-  }
+const SERVER_OPTIONS = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 3000,
+  // A connection without a stream.
+  'grpc.max_connection_idle_ms': 60_000,
+  'grpc.max_concurrent_streams': 16,
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_send_message_length': -1,
+  'grpc.enable_channelz': 0,
+}
+
+/** What goes down is encoded where it is made. */
+const service: { readonly connect: MethodDefinition<AgentMessage, Buffer> } = {
+  connect: { ...connect, responseSerialize: (bytes: Buffer) => bytes, responseDeserialize: (bytes: Buffer) => bytes },
 }
 
 /** Waits; true at once when the signal aborts. */
@@ -65,7 +73,9 @@ export class Distribution implements AsyncDisposable {
   readonly #refusals: Refusals
   readonly #sessions = new Map<string, Session>()
   readonly #rounds = new Rounds<Session>((session) => session.advance())
-  readonly #calls = new Set<Call>()
+  readonly #server = new Server(SERVER_OPTIONS)
+  /** All streams, with the ADDRESS:PORT of who dialled. */
+  readonly #calls = new Map<Call, string>()
   #listener: Listener | undefined
   #stopping = false
 
@@ -85,18 +95,17 @@ export class Distribution implements AsyncDisposable {
       controller: options.name,
       sever: (peer) => this.#listener?.sever(peer),
     }
+    this.#server.addService(service, { connect: (call: Call) => void this.#guarded(call) })
   }
 
   /** Serves agents until stop(). @throws DistributionError when it cannot listen. */
   static async start(options: DistributionOptions): Promise<Distribution> {
+    // It would print headers that it cannot read, whoever sent them: tokens among them.
+    setLogVerbosity(logVerbosity.NONE)
     const distribution = new Distribution(options)
-    const service = { path: connect.path, called: (call: Call) => void distribution.#guarded(call) }
-    distribution.#listener = await Listener.open(
-      options.listen,
-      options.certificates,
-      (socket) => serve(socket, service),
-      options.log,
-    )
+    const injector = distribution.#server.createConnectionInjector(ServerCredentials.createInsecure())
+    const accept = injector.injectConnection.bind(injector)
+    distribution.#listener = await Listener.open(options.listen, options.certificates, accept, options.log)
     return distribution
   }
 
@@ -138,8 +147,9 @@ export class Distribution implements AsyncDisposable {
     this.#listener?.close()
     const ending = stopping(this.#options.leadership())
     for (const session of this.#sessions.values()) this.#dismiss(session, ending)
-    for (const call of this.#calls) this.#hangUp(call, ending)
+    for (const call of this.#calls.keys()) this.#hangUp(call, ending)
     await this.#silence()
+    this.#server.forceShutdown()
     await this.#listener?.[Symbol.asyncDispose]()
   }
 
@@ -154,7 +164,7 @@ export class Distribution implements AsyncDisposable {
     const left = (): void => {
       if (this.#calls.size === 0) resolve()
     }
-    for (const call of this.#calls) call.onGone(left)
+    for (const call of this.#calls.keys()) call.once('cancelled', left)
     left()
     await promise
     clearTimeout(timer)
@@ -170,15 +180,15 @@ export class Distribution implements AsyncDisposable {
   }
 
   #fail(call: Call, error: unknown): void {
-    this.#options.log.error('a stream fails', { peer: call.peer.address, reason: messageOf(error) })
+    this.#options.log.error('a stream fails', { peer: this.#peer(call), reason: messageOf(error) })
     this.#hangUp(call, failed)
   }
 
   async #accept(call: Call): Promise<void> {
     const gone = new AbortController()
     const credentials = credentialsOf(call)
-    this.#calls.add(call)
-    call.onGone(() => {
+    this.#calls.set(call, credentials.peer)
+    call.once('cancelled', () => {
       this.#calls.delete(call)
       gone.abort()
     })
@@ -208,11 +218,10 @@ export class Distribution implements AsyncDisposable {
   #listen(call: Call, identity: NodeIdentity): void {
     let session: Session | undefined
     const bound = setTimeout(() => this.#refuse(call, slow('Hello did not come in time')), this.#bounds.helloMs)
-    call.onGone(() => clearTimeout(bound))
-    const take = (bytes: Buffer): void => {
-      const message = decoded(bytes)
-      if (message === undefined) return session ? session.end(unreadable) : this.#refuse(call, unreadable)
+    call.once('cancelled', () => clearTimeout(bound))
+    const take = (message: AgentMessage): void => {
       if (session) return session.receive(message)
+      if (call.writableEnded) return
       clearTimeout(bound)
       const hello = greet(message, identity)
       const elsewhere = this.#elsewhere()
@@ -220,25 +229,26 @@ export class Distribution implements AsyncDisposable {
       else if (elsewhere) this.#refuse(call, elsewhere)
       else session = this.#open(call, hello.good, identity)
     }
-    call.listen((bytes) => {
+    call.on('data', (message: AgentMessage) => {
       // What one agent says must not harm the others, nor leave its stream half dead.
       try {
-        take(bytes)
+        take(message)
       } catch (error) {
         this.#fail(call, error)
       }
     })
+    call.on('end', () => call.end())
   }
 
   #open(call: Call, hello: Hello, { node, expiresAtMs }: NodeIdentity): Session {
     const { log, observer } = this.#options
-    const session = new Session(call, hello, this.#around)
+    const session = new Session(call, this.#peer(call), hello, this.#around)
     const former = this.#sessions.get(node)
     this.#sessions.set(node, session)
     former?.end(replaced)
     if (former) this.#rounds.delete(former)
     this.#around.metrics.connected.set(this.#sessions.size)
-    call.onGone(() => this.#leave(session))
+    call.once('cancelled', () => this.#leave(session))
     log.info('an agent has come', {
       node,
       peer: session.peer,
@@ -276,11 +286,16 @@ export class Distribution implements AsyncDisposable {
   #refuse(call: Call, ending: Ending, cause: string = ending.details): void {
     this.#around.metrics.refused.inc({ reason: ending.reason })
     if (ending.code !== status.UNAVAILABLE || ending.reason === 'IdentityUnknown')
-      this.#refusals.note(call.peer.address, ending, cause)
+      this.#refusals.note(this.#peer(call), ending, cause)
     this.#hangUp(call, ending)
   }
 
   #hangUp(call: Call, ending: Ending): void {
-    hangUp(call, ending, () => this.#around.sever(call.peer.address), this.#bounds.hangUpMs)
+    const peer = this.#peer(call)
+    hangUp(call, ending, () => this.#around.sever(peer), this.#bounds.hangUpMs)
+  }
+
+  #peer(call: Call): string {
+    return this.#calls.get(call) ?? 'gone'
   }
 }

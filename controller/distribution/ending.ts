@@ -1,11 +1,14 @@
 /** How the stream of an agent ends, and how that is told. */
+import { Metadata, status, type ServerDuplexStream } from '@grpc/grpc-js'
 import { LEADER_TRAILER } from '../../api/wire/service.ts'
-import type { Call } from '../grpc/call.ts'
-import { status, type StatusCode } from '../grpc/status.ts'
+import type { AgentMessage } from '../../api/wire/generated/distribution_pb.ts'
 import type { Leadership } from './ports.ts'
 
+/** A stream, as the server has it: what goes down is encoded already. */
+export type Call = ServerDuplexStream<AgentMessage, Buffer>
+
 export interface Ending {
-  readonly code: StatusCode
+  readonly code: status
   /** One CamelCase word, for the metric. */
   readonly reason: string
   /** For the agent's log. No secrets. */
@@ -16,13 +19,17 @@ export interface Ending {
 
 /**
  * The status goes out after what is still on its way. When the agent has not taken it after `boundMs`, `cut` is to take
- * the connection away.
+ * the connection away. (grpc-js says `cancelled` of every stream that has ended, however it did.)
  */
 export function hangUp(call: Call, { code, details, leader }: Ending, cut: () => void, boundMs: number): void {
-  if (call.ended) return
+  if (call.cancelled || call.writableEnded) return
+  const metadata = new Metadata()
+  if (leader !== undefined) metadata.set(LEADER_TRAILER, leader)
   const timer = setTimeout(cut, boundMs)
-  call.onGone(() => clearTimeout(timer))
-  call.end({ code, details, ...(leader === undefined ? {} : { trailers: { [LEADER_TRAILER]: leader } }) })
+  call.once('cancelled', () => clearTimeout(timer))
+  // Nothing that still comes is of interest, and the end of the stream is seen only when it is read.
+  call.resume()
+  call.emit('error', { code, details, metadata })
 }
 
 export function notLeading(leadership: Leadership): Ending | undefined {
@@ -46,12 +53,6 @@ export const identityExpired: Ending = {
   code: status.UNAUTHENTICATED,
   reason: 'IdentityExpired',
   details: 'the token or certificate has expired; come again with a fresh one',
-}
-
-export const unreadable: Ending = {
-  code: status.INVALID_ARGUMENT,
-  reason: 'Unreadable',
-  details: 'a message cannot be read',
 }
 
 export const failed: Ending = {

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import test, { type ExecutionContext } from 'ava'
-import { status } from '../grpc/status.ts'
+import { status } from '@grpc/grpc-js'
 import { createAuthority, issueClient, issueServing } from '../tls/authority.ts'
 import { clientCertificate } from './client-certificate.ts'
 import { either } from './either.ts'

@@ -2,12 +2,11 @@
  * Who may come in. The proof of identity is looked at before anything is answered or read; then the agent says hello,
  * and what it says must fit the proof.
  */
+import { status } from '@grpc/grpc-js'
 import { PLAN_VERSION } from '../../api/wire/service.ts'
 import type { AgentMessage, Hello } from '../../api/wire/generated/distribution_pb.ts'
 import { messageOf } from '../../log/log.ts'
-import type { Call } from '../grpc/call.ts'
-import { status } from '../grpc/status.ts'
-import { outOfOrder, type Ending } from './ending.ts'
+import { outOfOrder, type Call, type Ending } from './ending.ts'
 import type { Gate } from './gate.ts'
 import type { Authenticator, Credentials, Identity } from './ports.ts'
 
@@ -29,12 +28,13 @@ const refused = (ending: Ending, cause: string = ending.details): Verdict<never>
 
 /** What came with the call. Only a certificate that the CA signed is one. */
 export function credentialsOf(call: Call): Credentials {
-  const token = /^Bearer +(\S+)$/i.exec(call.authorization ?? '')?.[1]
-  const certificate = call.peer.certificate()
+  const [header] = call.metadata.get('authorization')
+  const token = typeof header === 'string' ? /^Bearer +(\S+)$/i.exec(header)?.[1] : undefined
+  const certificate = call.getAuthContext().sslPeerCertificate?.raw
   return {
     ...(token === undefined ? {} : { token }),
     ...(certificate === undefined ? {} : { certificate }),
-    peer: call.peer.address,
+    peer: call.getPeer(),
   }
 }
 

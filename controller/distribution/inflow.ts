@@ -2,21 +2,18 @@
  * An agent may say so much a second. What is more stays in its own buffers: the stream is not read until the second is
  * over, and HTTP/2's flow control does the rest.
  */
+import type { Readable } from 'node:stream'
+
 const SECOND_MS = 1000
 
-interface Readable {
-  pause(): void
-  resume(): void
-}
-
 export class Inflow {
-  readonly #stream: Readable
+  readonly #stream: Pick<Readable, 'pause' | 'resume'>
   readonly #perSecond: number
   #sinceMs = -Infinity
   #count = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(stream: Readable, perSecond: number) {
+  constructor(stream: Pick<Readable, 'pause' | 'resume'>, perSecond: number) {
     this.#stream = stream
     this.#perSecond = perSecond
   }

@@ -1,10 +1,12 @@
 /**
  * The TLS socket that agents dial. Certificates may change at any time: connections that come later get the new ones,
- * those that stand are left alone. A peer that has stopped reading can be cut off.
+ * those that stand are left alone.
+ *
+ * grpc-js would listen itself, but then nothing could cut a connection whose peer has stopped reading, and a handshake
+ * might take two minutes.
  */
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { messageOf, type Log } from '../../log/log.ts'
-import { peerOf } from '../grpc/connection.ts'
 import type { Certificates } from '../tls/certificates.ts'
 import { DistributionError } from './distribution-error.ts'
 
@@ -82,6 +84,14 @@ export class Listener implements AsyncDisposable {
     for (const socket of this.#sockets.values()) socket.destroy()
     await closed
   }
+}
+
+/** As grpc-js says it too (`getPeer`). */
+function peerOf(socket: {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`
 }
 
 const HANDSHAKE = {

@@ -1,5 +1,5 @@
 /** Messages down a stream, one after the other: the next one is made when the last one was taken. */
-import type { Call } from '../grpc/call.ts'
+import type { Call } from './ending.ts'
 
 /** The agent did not take a message in time. */
 export class StalledError extends Error {
@@ -13,7 +13,7 @@ export async function write(call: Call, message: Buffer, stallMs: number, signal
   const abort = (): void => reject(signal.reason as Error)
   const timer = setTimeout(() => reject(new StalledError('the agent does not read')), stallMs)
   signal.addEventListener('abort', abort, { once: true })
-  call.write(message, (error) => (error ? reject(error) : resolve()))
+  call.write(message, (error?: Error | null) => (error ? reject(error) : resolve()))
   try {
     await promise
   } finally {

@@ -1,11 +1,9 @@
 /**
- * A PlanUpdate as an encoded ControllerMessage with gRPC's prefix, into one buffer of the right length. Plans of thousands of nodes are most
+ * A PlanUpdate as an encoded ControllerMessage, into one buffer of the right length. Plans of thousands of nodes are most
  * of what the controller ever encodes; a general encoder grows its buffer again and again, and copies each piece twice.
  * https://protobuf.dev/programming-guides/encoding/
  */
 import type { Piece } from '../../api/plan/plan-version.ts'
-import { prefix } from '../grpc/call.ts'
-import { PREFIX_BYTES } from '../grpc/message-reader.ts'
 
 export interface Update {
   readonly base: string
@@ -35,8 +33,7 @@ export function encodedUpdate({ base, revision, set, remove, more, refused }: Up
     remove.reduce((sum, key) => sum + fieldLength(Buffer.byteLength(key)), 0) +
     (more ? TAG_BYTES + 1 : 0) +
     (refused ? fieldLength(refused.json.length) + fieldLength(Buffer.byteLength(refused.digest)) : 0)
-  const writer = new Writer(PREFIX_BYTES + fieldLength(update))
-  writer.skip(PREFIX_BYTES)
+  const writer = new Writer(fieldLength(update))
   writer.head(PLAN, update)
   if (base !== '') writer.text(UPDATE.base, base)
   if (revision !== '') writer.text(UPDATE.revision, revision)
@@ -51,7 +48,6 @@ export function encodedUpdate({ base, revision, set, remove, more, refused }: Up
     writer.bytes(UPDATE.refused, refused.json)
     writer.text(UPDATE.refusedDigest, refused.digest)
   }
-  prefix(writer.buffer)
   return writer.buffer
 }
 
@@ -73,10 +69,6 @@ class Writer {
   constructor(length: number) {
     // Not of Node's pool, which a small part would keep in memory as a whole.
     this.buffer = Buffer.allocUnsafeSlow(length)
-  }
-
-  skip(bytes: number): void {
-    this.#at += bytes
   }
 
   /** Tag and length of a field that follows. */

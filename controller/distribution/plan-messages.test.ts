@@ -3,7 +3,6 @@ import * as fc from 'fast-check'
 import { fromBinary } from '@bufbuild/protobuf'
 import { ControllerMessageSchema, type PlanUpdate } from '../../api/wire/generated/distribution_pb.ts'
 import type { PlanChange } from '../../api/plan/plan-version.ts'
-import { PREFIX_BYTES } from '../grpc/message-reader.ts'
 import { MESSAGE_BYTES, planMessages, weight, type UpdateHead } from './plan-messages.ts'
 
 const bytes = (length: number, value: number) => new Uint8Array(length).fill(value)
@@ -13,7 +12,7 @@ function decoded(
   head: UpdateHead,
 ): readonly { readonly update: PlanUpdate; readonly length: number }[] {
   return Array.from(planMessages(change, head), (each) => {
-    const { message } = fromBinary(ControllerMessageSchema, each.bytes.subarray(PREFIX_BYTES))
+    const { message } = fromBinary(ControllerMessageSchema, each.bytes)
     if (message.case !== 'plan') throw new Error(`a message is ${message.case}`)
     if (message.value.more === each.last) throw new Error('more and last are the same')
     return { update: message.value, length: each.bytes.length }

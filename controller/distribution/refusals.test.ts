@@ -1,4 +1,4 @@
-import { status } from '../grpc/status.ts'
+import { status } from '@grpc/grpc-js'
 import test from 'ava'
 import { createLog } from '../../log/log.ts'
 import { Refusals } from './refusals.ts'

@@ -15,10 +15,9 @@ import {
 import type { PlanChange, PlanVersion } from '../../api/plan/plan-version.ts'
 import { connect } from '../../api/wire/service.ts'
 import { messageOf, type Log } from '../../log/log.ts'
-import { framed, type Call } from '../grpc/call.ts'
 import type { Bounds } from './bounds.ts'
 import { acknowledged, adopted, greeted, nextStep, refusedDigest, sent, type Delivery } from './delivery.ts'
-import { failed, hangUp, identityExpired, outOfOrder, slow, type Ending } from './ending.ts'
+import { failed, hangUp, identityExpired, outOfOrder, slow, type Call, type Ending } from './ending.ts'
 import type { Gate } from './gate.ts'
 import { Inflow } from './inflow.ts'
 import type { Metrics } from './metrics.ts'
@@ -49,6 +48,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export class Session {
   readonly node: string
+  readonly peer: string
   readonly #call: Call
   readonly #around: Surroundings
   readonly #inflow: Inflow
@@ -63,17 +63,13 @@ export class Session {
   #acknowledgeBy: NodeJS.Timeout | undefined
   #expiry: NodeJS.Timeout | undefined
 
-  constructor(call: Call, hello: Hello, around: Surroundings) {
+  constructor(call: Call, peer: string, hello: Hello, around: Surroundings) {
     this.node = hello.node
+    this.peer = peer
     this.#call = call
     this.#around = around
     this.#inflow = new Inflow(call, around.bounds.messagesPerSecond)
     this.#delivery = greeted(hello.revision, hello.refusedDigest)
-  }
-
-  /** ADDRESS:PORT */
-  get peer(): string {
-    return this.#call.peer.address
   }
 
   /** Says Welcome. */
@@ -222,7 +218,7 @@ export class Session {
   }
 
   #tell(message: ControllerMessage['message']): void {
-    this.#call.write(framed(connect.responseSerialize(create(ControllerMessageSchema, { message }))))
+    this.#call.write(connect.responseSerialize(create(ControllerMessageSchema, { message })))
   }
 }
 

@@ -1,4 +1,4 @@
-// sha256 of distribution.proto: 34ff4a6bb3dc314a06c796e260ab87fc977308d49068a4d775369ef2d51e6f45
+// sha256 of distribution.proto: 55bf99dde6a4edfc19726928ed2ae73a48613975c093678a9f3167cc5edb89d0
 // What the agents and the controller say to each other.
 //
 // The agent dials, says who it is, and keeps the stream open. Down comes its own node's plan and nothing else; up go what
@@ -449,7 +449,7 @@ export const DetailRequestSchema: GenMessage<DetailRequest> = /*@__PURE__*/
 
 /**
  * Everything that RouterNode.status shows besides the Report. Sent once for each DetailRequest, as soon as there is
- * something to tell.
+ * something to tell. An AgentMessage without content follows, for grpc-js keeps a message in memory until the next one.
  *
  * @generated from message nodeleaf.v1alpha1.Detail
  */
