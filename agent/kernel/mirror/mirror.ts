@@ -19,6 +19,7 @@ import type { Namespace } from '../objects.ts'
 import { NOBODY } from '../owner.ts'
 import { routerSysctls } from '../sysctls.ts'
 import type { TableChanges, Tables } from '../tables.ts'
+import { EVENT_FILTER } from './event-filter.ts'
 import { concernsAll, RTM_NEWNETCONF } from './netconf.ts'
 import { NamespaceMirror } from './namespace-mirror.ts'
 import { RouteMirror } from './route-mirror.ts'
@@ -160,7 +161,8 @@ export class Mirror implements Disposable {
       namespace === 'host'
         ? (['link', 'address'] as const)
         : (['link', 'address', 'route', 'rule', 'netconf', 'bridgeVlan', 'tunnel'] as const)
-    const feed = Feed.open({ groups, netns: namespace === 'host' ? undefined : this.#namespaces.path(namespace) })
+    const netns = namespace === 'host' ? undefined : this.#namespaces.path(namespace)
+    const feed = Feed.open({ groups, netns, filter: EVENT_FILTER })
     this.#feeds.set(namespace, feed)
     this.#watch(namespace, feed)
   }
@@ -175,8 +177,7 @@ export class Mirror implements Disposable {
   }
 
   #read(namespace: Namespace, feed: Feed, datagrams: number): void {
-    const { lost } = feed.read((message) => this.#take(namespace, message), datagrams)
-    if (lost) this.#lost = true
+    if (feed.read((message) => this.#take(namespace, message), datagrams)) this.#lost = true
   }
 
   #take(namespace: Namespace, message: Message): void {

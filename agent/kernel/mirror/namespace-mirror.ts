@@ -211,7 +211,7 @@ export class NamespaceMirror implements NamespaceTables {
       this.#indexes.set(name, index)
     }
     this.#newerPorts.delete(index)
-    this.#unread.set(index, Buffer.from(body))
+    keep(this.#unread, index, body)
   }
 
   #takePort(type: number, body: Buffer): void {
@@ -223,7 +223,7 @@ export class NamespaceMirror implements NamespaceTables {
     }
     this.#staleVlans.delete(index)
     this.#newerPorts.add(index)
-    this.#unreadPorts.set(index, Buffer.from(body))
+    keep(this.#unreadPorts, index, body)
   }
 
   /** The address of IPv6 is one of its kind on a link, whatever its prefix and peer; IPv4 has it several times. */
@@ -366,6 +366,14 @@ export class NamespaceMirror implements NamespaceTables {
 
 function partition<T>(items: readonly T[], is: (item: T) => boolean): [T[], T[]] {
   return [items.filter(is), items.filter((item) => !is(item))]
+}
+
+/** Copies the message, into the place of the one before when it fits. */
+function keep(table: Map<number, Buffer>, index: number, body: Buffer): void {
+  const before = table.get(index)
+  const copy = before?.length === body.length ? before : Buffer.allocUnsafe(body.length)
+  body.copy(copy)
+  if (copy !== before) table.set(index, copy)
 }
 
 /** Of a message of a link. */

@@ -2,6 +2,7 @@
 import { Attributes } from '../netlink/attributes.ts'
 
 export const RTM_NEWNETCONF = 80
+export const RTM_DELNETCONF = 81
 const NETCONFA_IFINDEX = 1
 const NETCONFMSG_BYTES = 4
 

@@ -13,8 +13,13 @@ interface Addon {
   closeSocket(fd: number): void
   setOption(fd: number, level: number, name: number, value: number): void
   send(fd: number, bytes: Uint8Array): number
-  /** Length of the next datagram, 0 when there is none; a length above the buffer's means that it was cut. */
-  receive(fd: number, buffer: Uint8Array): number
+  /** Only what the classic BPF program (struct sock_filter, as bytes) accepts is queued from now on. */
+  setFilter(fd: number, program: Uint8Array): void
+  /**
+   * Bytes of the next `datagrams` (at most 32), one after the other, each from a multiple of four on; 0 when there is none.
+   * Each may be as long as its part of the buffer: EMSGSIZE, and all that were taken are lost.
+   */
+  receive(fd: number, buffer: Uint8Array, datagrams: number): number
   watch(fd: number, callback: () => void): WatchHandle
   unwatch(handle: WatchHandle): void
   runInNetns<T>(path: string, call: () => T): T

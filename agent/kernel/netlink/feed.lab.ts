@@ -83,10 +83,7 @@ test('an overrun is told, and what comes after it is heard', (t) => {
   using feed = Feed.open({ netns: lab.path, groups: ['address'], receiveBuffer: 4096 })
   for (let i = 0; i < 2000; i++) addAddress(lab.netlink, { link, address: `10.0.${i >> 8}.${i & 255}/32` })
   let count = 0
-  t.deepEqual(
-    feed.read(() => void count++),
-    { lost: true, more: false },
-  )
+  t.true(feed.read(() => void count++))
   t.true(count < 2000)
   addAddress(lab.netlink, { link, address: '10.99.99.99/32' })
   const after = queued(feed).filter(({ type }) => type === RTM_NEWADDR)
@@ -102,9 +99,9 @@ test('no more is read at once than asked for', (t) => {
   using feed = open(lab, ['address'])
   for (let i = 0; i < 5; i++) addAddress(lab.netlink, { link, address: `10.0.0.${i}/32` })
   let count = 0
-  t.true(feed.read(() => void count++, 3).more)
+  t.false(feed.read(() => void count++, 3))
   t.is(count, 3)
-  t.false(feed.read(() => void count++, 3).more)
+  t.false(feed.read(() => void count++, 3))
   t.is(count, 5)
 })
 
@@ -129,10 +126,7 @@ test('a watch ends with its feed, in the middle of its own call too, and is not 
   lab.link({ name: 'three', data: { kind: 'bridge' } })
   await called.promise
   t.is(calls, 1)
-  t.deepEqual(
-    feed.read(() => {}),
-    { lost: false, more: false },
-  )
+  t.false(feed.read(() => {}))
 })
 
 const url = new URL('./feed.ts', import.meta.url).href

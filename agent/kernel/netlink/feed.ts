@@ -33,7 +33,13 @@ export interface FeedOptions {
   readonly netns?: string | undefined
   /** What the kernel may hold for us, in bytes. @default 4 MiB */
   readonly receiveBuffer?: number | undefined
+  /** A classic BPF program (struct sock_filter): what it refuses is not even queued. */
+  readonly filter?: Uint8Array | undefined
 }
+
+/** Read at once, and room for each: it is only taken where they are long. */
+const DATAGRAMS = 16
+const DATAGRAM_BYTES = 64 << 10
 
 const SOL_SOCKET = 1
 const SO_RCVBUFFORCE = 33
@@ -42,7 +48,7 @@ const NETLINK_ADD_MEMBERSHIP = 1
 
 export class Feed implements Disposable {
   readonly #fd: number
-  readonly #buffer = Buffer.allocUnsafe(64 << 10)
+  readonly #buffer = Buffer.allocUnsafeSlow(DATAGRAMS * DATAGRAM_BYTES)
   #watch: WatchHandle | undefined
   #open = true
 
@@ -55,6 +61,7 @@ export class Feed implements Disposable {
     const fd = openSocket({ netns: options.netns })
     try {
       addon().setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, options.receiveBuffer ?? 4 << 20)
+      if (options.filter !== undefined) addon().setFilter(fd, options.filter)
       for (const group of options.groups.flatMap((name) => GROUPS[name])) join(fd, group)
       return new Feed(fd)
     } catch (error) {
@@ -65,39 +72,35 @@ export class Feed implements Disposable {
 
   /**
    * Gives what is queued now to `take`, whose message's body is only good during the call; at most `datagrams` at once.
-   * `lost` says that the kernel had more than it could hold, or something that cannot be read.
+   * Returns whether something was lost: the kernel had more than it could hold, or what cannot be read.
    */
-  read(take: (message: Message) => void, datagrams = Infinity): { readonly lost: boolean; readonly more: boolean } {
+  read(take: (message: Message) => void, datagrams = Infinity): boolean {
     let lost = false
-    for (let count = 0; count < datagrams; count++) {
-      if (!this.#open) return { lost, more: false }
-      const datagram = this.#receive()
-      if (datagram === undefined) return { lost, more: false }
-      if (datagram === 'lost') {
-        lost = true
-        continue
-      }
+    for (let left = datagrams; left > 0 && this.#open; left -= DATAGRAMS) {
+      const received = this.#receive(Math.min(left, DATAGRAMS))
+      if (received === undefined) break
       try {
-        for (const message of messages(datagram)) take(message)
+        if (received === 'lost') lost = true
+        else for (const message of messages(received)) take(message)
       } catch (error) {
         if (!(error instanceof NetlinkError)) throw error
         lost = true
       }
     }
-    return { lost, more: true }
+    return lost
   }
 
   /** The next; undefined when there is none. */
-  #receive(): Buffer | 'lost' | undefined {
+  #receive(datagrams: number): Buffer | 'lost' | undefined {
     let length: number
     try {
-      length = addon().receive(this.#fd, this.#buffer)
+      length = addon().receive(this.#fd, this.#buffer, datagrams)
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOBUFS') return 'lost'
+      const code = error instanceof Error && 'code' in error ? error.code : undefined
+      if (code === 'ENOBUFS' || code === 'EMSGSIZE') return 'lost'
       throw error
     }
-    if (length === 0) return undefined
-    return length > this.#buffer.length ? 'lost' : this.#buffer.subarray(0, length)
+    return length === 0 ? undefined : this.#buffer.subarray(0, length)
   }
 
   /**

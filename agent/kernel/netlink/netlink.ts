@@ -30,6 +30,8 @@ const NETLINK_GET_STRICT_CHK = 12
 
 const EIO = 5
 const EINTR = 4
+/** Answers read at once: acknowledgements are a few hundred bytes. */
+const MOST_ANSWERS = 16
 const RECEIVE_BUFFER = 1 << 20
 const DUMP_ATTEMPTS = 20
 /** Requests in one send: their acknowledgements must fit the receive buffer together. */
@@ -41,7 +43,7 @@ export interface NetlinkOptions {
   readonly netns?: string | undefined
   /** @default NETLINK_ROUTE */
   readonly protocol?: number | undefined
-  /** Room for a datagram to begin with; it grows when one is longer. @default 64 KiB */
+  /** Room for datagrams to begin with; it grows when one is longer. @default 64 KiB */
   readonly receiveBytes?: number | undefined
 }
 
@@ -50,6 +52,7 @@ export class Netlink implements Disposable {
   writes = 0
   readonly #fd: number
   #buffer: Buffer
+  #answers = MOST_ANSWERS
   #sequence = 0
   #closed = false
 
@@ -121,19 +124,21 @@ export class Netlink implements Disposable {
     this.close()
   }
 
-  /** Undefined when it was interrupted by a change, or a message was longer than the buffer, which has grown then. */
+  /** Undefined when it was interrupted by a change, or a datagram was longer than the buffer, which has grown then. */
   #dumpOnce(request: Request): Message[] | undefined {
     const sequence = ++this.#sequence
     this.#send(encode(request, sequence, NLM_F_REQUEST | NLM_F_DUMP), request)
     const found: Message[] = []
     let whole = true
     for (;;) {
-      const datagram = this.#receive(request)
-      if (datagram === undefined) {
+      const received = this.#receive(request, 1)
+      if (received === undefined) {
+        this.#buffer = Buffer.allocUnsafe(2 * this.#buffer.length)
         this.#drain()
         return undefined
       }
-      for (const message of datagram) {
+      // What was found is kept longer than the buffer has it.
+      for (const message of messages(Buffer.from(received))) {
         if (message.sequence !== sequence) continue
         if (message.flags & NLM_F_DUMP_INTR) whole = false
         if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
@@ -151,13 +156,15 @@ export class Netlink implements Disposable {
     const results: (Message[] | NetlinkError)[] = requests.map(() => [])
     this.#send(bytes, requests[0])
     for (let open = requests.length; open > 0;) {
-      const datagram = this.#receive(requests[0])
-      if (datagram === undefined) {
+      const received = this.#receive(requests[0], this.#answers)
+      if (received === undefined) {
+        if (this.#answers > 1) this.#answers >>= 1
+        else this.#buffer = Buffer.allocUnsafe(2 * this.#buffer.length)
         this.#drain()
         if (requests.every(({ type }) => isRead(type))) return this.batch(requests)
         throw new NetlinkError(EIO, { asked: asked(requests[0]), extack: 'an answer was too long' })
       }
-      for (const message of datagram) {
+      for (const message of messages(received)) {
         const index = message.sequence - first
         const request = requests[index]
         const result = results[index]
@@ -165,7 +172,7 @@ export class Netlink implements Disposable {
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
           results[index] = failure(message, request) ?? result
           open--
-        } else result.push(message)
+        } else result.push({ ...message, body: Buffer.from(message.body) })
       }
     }
     return results
@@ -179,30 +186,34 @@ export class Netlink implements Disposable {
     }
   }
 
-  /** The next datagram's messages, with bodies of their own; undefined when it was cut, after making room for the next. */
-  #receive(request: Request | undefined): Message[] | undefined {
+  /** The next datagrams, at most so many, until the next call; undefined when one was too long, and some are lost. */
+  #receive(request: Request | undefined, datagrams: number): Buffer | undefined {
     let length: number
     try {
-      length = addon().receive(this.#fd, this.#buffer)
+      length = addon().receive(this.#fd, this.#buffer, datagrams)
     } catch (cause) {
+      if (isTooLong(cause)) return undefined
       throw broken(cause, request)
     }
     if (length === 0) throw new NetlinkError(EIO, { asked: asked(request), extack: 'the kernel did not answer' })
-    if (length > this.#buffer.length) {
-      this.#buffer = Buffer.allocUnsafe(length * 2)
-      return undefined
-    }
-    return [...messages(Buffer.from(this.#buffer.subarray(0, length)))]
+    return this.#buffer.subarray(0, length)
   }
 
   /** Reads what is left of an exchange to its end: a dump that is not would keep the next one from starting. */
   #drain(): void {
-    try {
-      while (addon().receive(this.#fd, this.#buffer) > 0);
-    } catch {
-      // The error that led here is the one to tell.
+    for (;;) {
+      try {
+        if (addon().receive(this.#fd, this.#buffer, 1) === 0) return
+      } catch (error) {
+        // The error that led here is the one to tell.
+        if (!isTooLong(error)) return
+      }
     }
   }
+}
+
+function isTooLong(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EMSGSIZE'
 }
 
 export function openSocket(options: NetlinkOptions): number {

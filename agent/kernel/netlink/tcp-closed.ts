@@ -13,19 +13,20 @@ const SOL_NETLINK = 270
 const NETLINK_ADD_MEMBERSHIP = 1
 const SKNLGRP_INET_TCP_DESTROY = 1
 const SKNLGRP_INET6_TCP_DESTROY = 3
+const READ_BYTES = 4096
 
 /** Calls `closed` after one or more connections ended, until disposed of. Throws errors like node:fs does. */
 export function watchTcpClosed(netns: string, closed: () => void): Disposable {
   const fd = openSocket({ netns, protocol: NETLINK_SOCK_DIAG })
-  // Which connection it was does not matter: what does not fit is cut.
-  const buffer = Buffer.allocUnsafe(64)
+  const buffer = Buffer.allocUnsafe(READ_BYTES)
   const read = (): void => {
     let any = false
     try {
-      while (addon().receive(fd, buffer) > 0) any = true
+      while (addon().receive(fd, buffer, 1) > 0) any = true
     } catch (error) {
-      // Some were lost; or it cannot be read any more, and then there are no hints.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOBUFS')) close()
+      // Which connection it was does not matter. When it cannot be read any more there are no hints.
+      const lost = error instanceof Error && 'code' in error && ['ENOBUFS', 'EMSGSIZE'].includes(String(error.code))
+      if (!lost) close()
       any = true
     }
     if (any) closed()

@@ -8,6 +8,7 @@
 #define NAPI_VERSION 8
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/magic.h>
 #include <linux/netlink.h>
 #include <malloc.h>
@@ -274,11 +275,8 @@ static napi_value send_bytes(napi_env env, napi_callback_info info) {
   return sent < 0 ? fail(env, errno, "send") : number(env, sent);
 }
 
-/*
- * receive(fd, buffer) -> length of the next datagram, 0 when there is none. A length above the buffer's means that it
- * was cut. What did not come from the kernel is dropped.
- */
-static napi_value receive_bytes(napi_env env, napi_callback_info info) {
+/* setFilter(fd, program): only what the classic BPF program (struct sock_filter, as bytes) accepts is queued from now on. */
+static napi_value set_filter(napi_env env, napi_callback_info info) {
   napi_value args[2];
   int32_t fd;
   void *bytes;
@@ -286,14 +284,53 @@ static napi_value receive_bytes(napi_env env, napi_callback_info info) {
   CHECK(arguments(env, info, 2, args));
   CHECK(napi_get_value_int32(env, args[0], &fd));
   CHECK(napi_get_buffer_info(env, args[1], &bytes, &length));
-  for (;;) {
-    struct sockaddr_nl from = {0};
-    socklen_t from_length = sizeof from;
-    ssize_t got = recvfrom(fd, bytes, length, MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from, &from_length);
-    if (got >= 0 && from.nl_pid == 0) return number(env, got);
-    if (got >= 0 || errno == EINTR) continue;
-    return errno == EAGAIN ? number(env, 0) : fail(env, errno, "recv");
+  struct sock_fprog program = {.len = length / sizeof(struct sock_filter), .filter = bytes};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)) return fail(env, errno, "setsockopt");
+  return NULL;
+}
+
+#define MOST_DATAGRAMS 32
+
+/*
+ * receive(fd, buffer, datagrams) -> bytes of the next datagrams, at most so many, one after the other, each from a multiple
+ * of four on; 0 when there is none. Each may be as long as its part of the buffer, otherwise: EMSGSIZE, and all that were
+ * taken are lost. What did not come from the kernel is dropped.
+ */
+static napi_value receive_bytes(napi_env env, napi_callback_info info) {
+  napi_value args[3];
+  int32_t fd, datagrams;
+  void *bytes;
+  size_t length;
+  CHECK(arguments(env, info, 3, args));
+  CHECK(napi_get_value_int32(env, args[0], &fd));
+  CHECK(napi_get_buffer_info(env, args[1], &bytes, &length));
+  CHECK(napi_get_value_int32(env, args[2], &datagrams));
+  if (datagrams < 1 || datagrams > MOST_DATAGRAMS) return fail(env, EINVAL, "recv");
+  size_t room = length / datagrams & ~(size_t)3, used = 0;
+  struct mmsghdr messages[MOST_DATAGRAMS] = {0};
+  struct sockaddr_nl from[MOST_DATAGRAMS] = {0};
+  struct iovec parts[MOST_DATAGRAMS];
+  for (int i = 0; i < datagrams; i++) {
+    parts[i] = (struct iovec){.iov_base = (char *)bytes + i * room, .iov_len = room};
+    messages[i].msg_hdr.msg_iov = &parts[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
   }
+  do {
+    for (int i = 0; i < datagrams; i++) {
+      messages[i].msg_hdr.msg_name = &from[i];
+      messages[i].msg_hdr.msg_namelen = sizeof from[i];
+    }
+    int got = recvmmsg(fd, messages, datagrams, MSG_DONTWAIT, NULL);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno == EAGAIN ? number(env, 0) : fail(env, errno, "recv");
+    for (int i = 0; i < got; i++) {
+      if (from[i].nl_pid != 0) continue;
+      if (messages[i].msg_hdr.msg_flags & MSG_TRUNC) return fail(env, EMSGSIZE, "recv");
+      memmove((char *)bytes + used, parts[i].iov_base, messages[i].msg_len);
+      used += (messages[i].msg_len + 3) & ~3u;
+    }
+  } while (used == 0);
+  return number(env, used);
 }
 
 /* closeSocket(fd): fs.closeSync would do, but warns in a worker about a descriptor that it did not open. */
@@ -464,7 +501,8 @@ NAPI_MODULE_INIT() {
   } functions[] = {
       {"openSocket", open_socket}, {"closeSocket", close_socket},  {"setOption", set_option},
       {"send", send_bytes},
-      {"receive", receive_bytes},  {"watch", watch_socket},        {"unwatch", unwatch_socket},
+      {"setFilter", set_filter},   {"receive", receive_bytes},
+      {"watch", watch_socket},     {"unwatch", unwatch_socket},
       {"runInNetns", run_in_netns}, {"createNetns", create_netns}, {"deleteNetns", delete_netns},
       {"trimMemory", trim_memory},
   };
