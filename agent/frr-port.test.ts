@@ -349,6 +349,47 @@ test('a daemon that hangs does not hold up the status, and is asked once', async
   t.is(asked, 1)
 })
 
+test('a daemon that is late is told of, and so is what the others say', async (t) => {
+  const busy = async (): Promise<never> => {
+    throw new FrrError('busy', 'FRR runs and does not answer')
+  }
+  const adapter = new FrrAdapter(async () => {})
+  const frr = { connected: true, late: 'zebra', sessions: async () => [], evpnVnis: busy, running: busy }
+  adapter.connected({ ...frr, known: new KnownTree() } as unknown as FrrClient)
+  t.deepEqual(await adapter.observed(0), { sessions: [], vnis: [] })
+  t.like(adapter.state, { state: 'away' })
+  t.regex(adapter.state.message ?? '', /^zebra runs and does not answer/)
+  await t.throwsAsync(adapter.differences(plan('10.0.0.1')), { instanceOf: FrrAwayError, message: /^zebra runs/ })
+})
+
+test('whoever wants all VNIs for a report shares the question', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(Object.assign(frr, { sessions: async () => [] }))
+  const [one, other, observed] = await Promise.all([adapter.vnis(), adapter.vnis(), adapter.observed(0)])
+  t.deepEqual([one, observed?.vnis], [other, other])
+  t.deepEqual(frr.asked, ['all'])
+  await adapter.vnis()
+  t.deepEqual(frr.asked, ['all', 'all'])
+})
+
+test('what took FRR long to say is not asked for again at once', async (t) => {
+  let asked = 0
+  const slowly = async (): Promise<readonly never[]> => {
+    asked++
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    return []
+  }
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected({ connected: true, sessions: slowly, evpnVnis: async () => [] } as unknown as FrrClient)
+  const found = await adapter.observed(0)
+  t.is(await adapter.observed(0), found)
+  t.is(asked, 1)
+  adapter.away('zebra went away')
+  await adapter.observed(0)
+  t.is(asked, 2)
+})
+
 test('while FRR is away nothing is observed, at once', async (t) => {
   t.deepEqual(await new FrrAdapter(async () => {}).observed(0), { sessions: [], vnis: [] })
 })

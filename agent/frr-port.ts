@@ -33,6 +33,7 @@ export type FrrClient = Pick<
   | 'ownership'
   | 'commands'
   | 'connected'
+  | 'late'
   | 'known'
 >
 
@@ -43,11 +44,15 @@ export interface FrrObserved {
 
 /** Thousands of VNIs take FRR a second or two to print. */
 const ANSWER_MS = 5000
+/** What took longer to find out is told again for as long as it took: who asks often must not keep FRR from its work. */
+const QUICK_MS = 500
 
 export class FrrAdapter implements FrrPort<FrrStep> {
   #frr: FrrClient | undefined
   #why = 'it has not answered yet'
   #observing: Promise<FrrObserved> | undefined
+  #observed: { readonly found: FrrObserved; readonly until: number } | undefined
+  #listing: Promise<readonly VniStatus[] | undefined> | undefined
   readonly #applied: () => Promise<void>
   readonly #desired = new DesiredTrees()
   /** The commands of the last comparison, and what runs when all of them are taken. */
@@ -68,6 +73,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
   /** FRR does not answer, and why. */
   away(why: string): void {
     this.#why = why
+    this.#observed = undefined
     this.#seen = new WeakSet()
   }
 
@@ -81,7 +87,9 @@ export class FrrAdapter implements FrrPort<FrrStep> {
   }
 
   get state(): { readonly state: 'connected' | 'away'; readonly message?: string } {
-    return this.#frr?.connected === true ? { state: 'connected' } : { state: 'away', message: this.#why }
+    if (this.#frr?.connected !== true) return { state: 'away', message: this.#why }
+    const { late } = this.#frr
+    return late === undefined ? { state: 'connected' } : { state: 'away', message: behind(late) }
   }
 
   differences(plan: NodePlan, fresh = false): Promise<FrrDifferences<FrrStep>> {
@@ -162,6 +170,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
    * status can tell it; whoever asks meanwhile waits for the same answer, so that questions do not pile up.
    */
   async observed(now: number, answerMs = ANSWER_MS): Promise<FrrObserved | undefined> {
+    if (this.#observed !== undefined && performance.now() < this.#observed.until) return this.#observed.found
     this.#observing ??= this.#observe(now).finally(() => {
       this.#observing = undefined
     })
@@ -175,8 +184,12 @@ export class FrrAdapter implements FrrPort<FrrStep> {
   }
 
   async #observe(now: number): Promise<FrrObserved> {
+    const began = performance.now()
     const [sessions, vnis] = await Promise.all([this.sessions(now), this.vnis()])
-    return { sessions: sessions ?? [], vnis: vnis ?? [] }
+    const found = { sessions: sessions ?? [], vnis: vnis ?? [] }
+    const took = performance.now() - began
+    this.#observed = took < QUICK_MS ? undefined : { found, until: began + 2 * took }
+    return found
   }
 
   /** BGP sessions as FRR has them now; undefined when it does not say. */
@@ -184,9 +197,12 @@ export class FrrAdapter implements FrrPort<FrrStep> {
     return this.#told(async (frr) => (await frr.sessions()).map((session) => sessionStatus(session, now)))
   }
 
-  /** VNIs as zebra has them now; undefined when it does not say. */
+  /** VNIs as zebra has them now; undefined when it does not say. Whoever asks meanwhile waits for the same answer. */
   vnis(): Promise<readonly VniStatus[] | undefined> {
-    return this.#told(async (frr) => (await frr.evpnVnis()).map(vniStatus))
+    this.#listing ??= this.#told(async (frr) => (await frr.evpnVnis()).map(vniStatus)).finally(() => {
+      this.#listing = undefined
+    })
+    return this.#listing
   }
 
   /** Another text whenever a session came up or went down; undefined when FRR does not say. */
@@ -210,13 +226,19 @@ export class FrrAdapter implements FrrPort<FrrStep> {
     try {
       return await ask(frr)
     } catch (error) {
-      const gone = error instanceof FrrError && (error.code === 'disconnected' || error.code === 'unreachable')
-      if (!gone) throw error
-      this.#why = messageOf(error)
+      if (!(error instanceof FrrError && AWAY.has(error.code))) throw error
+      const { late } = frr
+      this.#why = late === undefined ? messageOf(error) : behind(late)
       throw new FrrAwayError(this.#why, { cause: error })
     }
   }
 }
+
+const AWAY: ReadonlySet<string> = new Set(['disconnected', 'unreachable', 'busy'])
+
+/** In words, what is wrong with a daemon that has a connection and owes answers for long. */
+export const behind = (daemon: string): string =>
+  `${daemon} runs and does not answer: it is busy, or hangs; it is waited for`
 
 function stepOf(command: Command): FrrStep {
   return { command, text: textOf(command), ...(command.for === undefined ? {} : { for: command.for }) }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { watchDrift } from './frr-drift.ts'
-import type { FrrAdapter } from './frr-port.ts'
+import { behind, type FrrAdapter } from './frr-port.ts'
 import { diff } from './frr/diff.ts'
 import { Frr } from './frr/frr.ts'
 import { ManagedFrr } from './frr/managed.ts'
@@ -15,6 +15,8 @@ import type { AgentOptions } from './options.ts'
 const RETRY_FIRST_MS = 200
 const RETRY_LAST_MS = 5000
 const REVIVE_MS = 1000
+/** How long an agent that goes for good waits for FRR to answer. */
+const GIVE_BACK_MS = 60_000
 const SAVE_MS = 100
 
 export type SupplyOptions = Pick<AgentOptions, 'frr' | 'frrName' | 'frrSockets'> & {
@@ -44,12 +46,12 @@ export class FrrSupply {
     for (let wait = RETRY_FIRST_MS; !signal.aborted; wait = Math.min(wait * 2, RETRY_LAST_MS)) {
       try {
         await this.#start(signal)
-        const frr = await this.#connect(signal)
+        const frr = await this.#connect(signal, (daemon) => this.#slow(adapter, daemon))
         this.#frr = frr
         frr.on('connected', changed)
         frr.on('disconnected', (daemon) => {
           this.#save()
-          adapter.away(`${daemon} went away`)
+          adapter.away(`${daemon} went away and does not answer yet`)
           this.#log.warn('FRR daemon went away', { daemon })
           changed()
           this.#reviving ??= this.#revive(frr, adapter, signal).finally(() => {
@@ -66,14 +68,17 @@ export class FrrSupply {
         return
       } catch (error) {
         this.#tried.resolve()
-        if (!signal.aborted) this.#complain(adapter, error)
+        if (!signal.aborted) this.#complain(adapter, messageOf(error))
         await sleep(wait, undefined, { signal }).catch(() => undefined)
       }
     }
     this.#tried.resolve()
   }
 
-  /** Resolves when FRR answered for the first time, the first attempt has failed, or there is none because of a stop. */
+  /**
+   * Resolves when FRR answered for the first time, the first attempt has failed or takes long, or there is none because of
+   * a stop.
+   */
   get tried(): Promise<void> {
     return this.#tried.promise
   }
@@ -107,7 +112,7 @@ export class FrrSupply {
   async giveBack(): Promise<void> {
     const ended = new AbortController()
     try {
-      const frr = await this.#connect(ended.signal)
+      const frr = await this.#connect(AbortSignal.any([ended.signal, AbortSignal.timeout(GIVE_BACK_MS)]))
       await frr.apply(diff(root([]), await frr.running(), frr.ownership))
       frr.close()
     } catch (error) {
@@ -128,24 +133,29 @@ export class FrrSupply {
   async #revive(frr: Frr, adapter: FrrAdapter, signal: AbortSignal): Promise<void> {
     while (!frr.connected && !signal.aborted) {
       try {
-        await this.#start(signal)
+        // One that runs and is busy needs no help, and no questions.
+        if (this.#managed?.runs === false) await this.#start(signal)
       } catch (error) {
-        if (!signal.aborted) this.#complain(adapter, error)
+        if (!signal.aborted) this.#complain(adapter, messageOf(error))
       }
       await sleep(REVIVE_MS, undefined, { signal }).catch(() => undefined)
     }
   }
 
-  async #connect(signal: AbortSignal): Promise<Frr> {
+  async #connect(signal: AbortSignal, slow: (daemon: string) => void = () => undefined): Promise<Frr> {
     const { frr: mode, frrSockets } = this.#options
-    const frr = await Frr.connect({ socketsDir: this.#managed?.socketsDir ?? frrSockets, mode, signal })
+    const frr = await Frr.connect({ socketsDir: this.#managed?.socketsDir ?? frrSockets, mode, signal, slow })
     this.#log.info('FRR connected', { version: frr.version })
     return frr
   }
 
+  #slow(adapter: FrrAdapter, daemon: string): void {
+    this.#tried.resolve()
+    this.#complain(adapter, behind(daemon))
+  }
+
   /** Says the same thing once. */
-  #complain(adapter: FrrAdapter, error: unknown): void {
-    const message = messageOf(error)
+  #complain(adapter: FrrAdapter, message: string): void {
     adapter.away(message)
     if (message !== this.#said) this.#log.warn('no FRR yet', { why: message })
     this.#said = message

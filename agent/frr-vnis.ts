@@ -1,16 +1,21 @@
 /** What zebra knows of a plan's VNIs: asked narrowly, and waited for no longer than it makes progress. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { NodePlan, SegmentPlan, VrfPlan } from '../api/plan/node-plan.ts'
 import type { Frr } from './frr/frr.ts'
 import type { CommandResult } from './frr/refusal.ts'
 import type { EvpnVni } from './frr/state.ts'
+import { monotonicClock, type Clock } from '../pace/clock.ts'
 import { bridgeName, sviName } from './kernel/names.ts'
 
 type Zebra = Pick<Frr, 'evpnVnis' | 'vniCount' | 'vrfVnis'>
 
+/** How long is waited between two questions: at least so long, and as long as zebra needed for the answer. */
+const STEPS_MS = [1, 2, 5, 10, 20] as const
+const LONGEST_STEP_MS = 1000
+/**
+ * zebra is as far as it gets when no more comes while we wait for this long in all. What it needs for its answers does not
+ * count: a zebra that is slow to answer has other things to do first.
+ */
 const SETTLE_MS = 5000
-const SETTLE_STEPS_MS = [1, 2, 5, 10, 20] as const
-/** zebra is as far as it gets when it learns of no VNI for this long; it is silent for a second when it is busy. */
 const STANDSTILL_MS = 3000
 /** A question for one VNI costs zebra as much as 30 to 60 rows of the whole table. */
 const NARROW = 32
@@ -24,34 +29,52 @@ export async function settle(frr: Zebra, results: readonly CommandResult[], sign
   })
   if (entered.length === 0) return
   const vrfs = entered.length > NARROW ? undefined : entered.map(({ vrf }) => vrf)
-  const end = performance.now() + SETTLE_MS
-  for (let step = 0; performance.now() < end && !signal.aborted; step++) {
+  const have = async () => {
     const known = new Map((await frr.vrfVnis(vrfs)).map(({ vrf, vni }) => [vrf, vni]))
-    if (entered.every(({ vrf, vni }) => known.get(vrf) === vni)) return
-    await sleep(SETTLE_STEPS_MS[step] ?? SETTLE_STEPS_MS.at(-1))
+    return entered.filter(({ vrf, vni }) => known.get(vrf) === vni).length
   }
+  await follow(have, entered.length, SETTLE_MS, signal, monotonicClock)
 }
 
-/** Until zebra knows no L3VNI any more. */
+/** Until zebra knows no L3VNI any more; at the latest when no more went for a while. */
 export async function letGo(frr: Zebra, signal: AbortSignal): Promise<void> {
-  const end = performance.now() + SETTLE_MS
-  for (let step = 0; performance.now() < end && !signal.aborted; step++) {
-    if ((await frr.vrfVnis()).length === 0) return
-    await sleep(SETTLE_STEPS_MS[step] ?? SETTLE_STEPS_MS.at(-1))
-  }
+  await follow(async () => -(await frr.vrfVnis()).length, 0, SETTLE_MS, signal, monotonicClock)
 }
 
 /** Until zebra has these VNIs; at the latest when no more came for a while. */
-export async function caughtUp(frr: Zebra, asked: readonly Tunnelled[], signal: AbortSignal): Promise<void> {
+export async function caughtUp(
+  frr: Zebra,
+  asked: readonly Tunnelled[],
+  signal: AbortSignal,
+  clock: Clock = monotonicClock,
+): Promise<void> {
   const vnis = asked.length > NARROW ? undefined : asked.map(({ vni }) => vni)
-  let [last, most] = [performance.now(), -1]
-  for (let step = 0; performance.now() < last + STANDSTILL_MS && !signal.aborted; step++) {
+  const have = async () => {
     // The whole table is asked for only when it may be complete.
     const count = vnis === undefined ? await frr.vniCount() : undefined
-    const known = count !== undefined && count < asked.length ? count : knownOf(asked, await frr.evpnVnis(vnis))
-    if (known >= asked.length) return
-    if (known > most) [last, most] = [performance.now(), known]
-    await sleep(SETTLE_STEPS_MS[step] ?? SETTLE_STEPS_MS.at(-1))
+    return count !== undefined && count < asked.length ? count : knownOf(asked, await frr.evpnVnis(vnis))
+  }
+  await follow(have, asked.length, STANDSTILL_MS, signal, clock)
+}
+
+/** Asks how many there are until there are enough; at the latest when no more came while it waited for so long in all. */
+async function follow(
+  have: () => Promise<number>,
+  enough: number,
+  standstillMs: number,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<void> {
+  let [most, waited] = [-Infinity, 0]
+  for (let step = 0; waited < standstillMs && !signal.aborted; step++) {
+    const began = clock.now()
+    const count = await have()
+    if (count >= enough) return
+    if (count > most) [most, waited] = [count, 0]
+    const took = clock.now() - began
+    const pause = Math.min(Math.max(STEPS_MS[step] ?? 20, took), LONGEST_STEP_MS)
+    await clock.wait(pause, signal)
+    waited += pause
   }
 }
 

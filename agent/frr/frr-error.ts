@@ -1,6 +1,8 @@
 export type FrrErrorCode =
   /** No daemon listens on a socket. */
   | 'unreachable'
+  /** The daemon runs and is behind: it takes no connection, or owes answers for long. It may hang. */
+  | 'busy'
   /** The daemon went away with an answer outstanding. */
   | 'disconnected'
   /** FRR answered something that nodeleaf does not understand. */

@@ -21,8 +21,12 @@ export interface FrrOptions {
   readonly socketsDir: string
   /** `managed`: the whole configuration is nodeleaf's. `external`: only what `owned.ts` says. @default 'external' */
   readonly mode?: 'managed' | 'external'
-  /** Ends the attempts to come back after a daemon went away. */
+  /** Ends the attempts to connect, and to come back after a daemon went away. */
   readonly signal?: AbortSignal
+  /** Called when a daemon took a connection and does not answer on it for a while; it is waited for. */
+  readonly slow?: (daemon: Daemon) => void
+  /** How long a daemon may be silent while it owes an answer, before it is late. @default 60000 */
+  readonly answerTimeoutMs?: number
 }
 
 export interface ApplyOptions {
@@ -35,7 +39,10 @@ export interface ApplyOptions {
 interface FrrEvents {
   /** A daemon's socket closed: it died or is being restarted. Operations fail until `connected`. */
   disconnected: [daemon: Daemon]
-  /** All daemons are reachable again; the configuration of the one that went is what it started with. */
+  /**
+   * All daemons are reachable again; the configuration of the one that went is what it started with. Or one that was late
+   * has answered all that it was asked.
+   */
   connected: []
 }
 
@@ -47,13 +54,16 @@ export class Frr extends EventEmitter<FrrEvents> {
   #version = ''
   #ownership: Ownership = () => []
   #comingBack = false
-  #closed = false
+  readonly #closed = new AbortController()
+  /** Closed, or not wanted any more. */
+  readonly #ended: AbortSignal
   #last: Promise<unknown> = Promise.resolve()
   readonly #config: ConfigWatch
 
   private constructor(options: FrrOptions) {
     super()
     this.#options = options
+    this.#ended = AbortSignal.any([this.#closed.signal, ...(options.signal === undefined ? [] : [options.signal])])
     this.#config = new ConfigWatch({
       mode: options.mode ?? 'external',
       ownership: (line) => this.#ownership(line),
@@ -63,7 +73,7 @@ export class Frr extends EventEmitter<FrrEvents> {
 
   /**
    * Connects to all daemons and checks who takes which line.
-   * @throws FrrError `unreachable`, or `unsupported` when no daemon takes a line that nodeleaf needs.
+   * @throws FrrError `unreachable`, `busy`, or `unsupported` when no daemon takes a line that nodeleaf needs.
    */
   static async connect(options: FrrOptions): Promise<Frr> {
     const frr = new Frr(options)
@@ -95,6 +105,11 @@ export class Frr extends EventEmitter<FrrEvents> {
     return this.#links.size === daemons.length
   }
 
+  /** A daemon that runs, and owes answers for so long that it is not asked until they have come. */
+  get late(): Daemon | undefined {
+    return daemons.find((daemon) => this.#links.get(daemon)?.late === true)
+  }
+
   /** What FRR's configuration is known to be; who compares it with what is wanted keeps it up to date. */
   get known(): KnownTree {
     return this.#config.known
@@ -117,7 +132,7 @@ export class Frr extends EventEmitter<FrrEvents> {
    * Enters commands in order. When FRR refuses a line, what the same resource (of the Underlay: the same neighbour)
    * had entered before in this call is taken back; everything else stays and goes on.
    * @returns one result per command, in order.
-   * @throws FrrError `disconnected` when a daemon goes away in between: read `running` and diff again.
+   * @throws FrrError `disconnected` when a daemon goes away in between, `busy` when it is late: read `running` and diff again.
    */
   apply(
     commands: readonly Command[],
@@ -170,7 +185,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   }
 
   close(): void {
-    this.#closed = true
+    this.#closed.abort()
     for (const link of this.#links.values()) link.close()
     this.#links.clear()
   }
@@ -266,9 +281,15 @@ export class Frr extends EventEmitter<FrrEvents> {
   async #connect(): Promise<void> {
     for (const daemon of daemons) {
       if (this.#links.has(daemon)) continue
-      const link = await Link.open(`${this.#options.socketsDir}/${daemon}.vty`)
+      const { socketsDir, slow, answerTimeoutMs } = this.#options
+      const link = await Link.open(`${socketsDir}/${daemon}.vty`, {
+        signal: this.#ended,
+        slow: () => slow?.(daemon),
+        answerTimeoutMs,
+      })
       this.#links.set(daemon, link)
       link.whenClosed(() => this.#lost(daemon, link))
+      link.whenCaughtUp(() => this.#caughtUp())
     }
     await this.#probe()
   }
@@ -290,7 +311,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   }
 
   #lost(daemon: Daemon, link: Link): void {
-    if (this.#closed || this.#links.get(daemon) !== link) return
+    if (this.#closed.signal.aborted || this.#links.get(daemon) !== link) return
     this.#links.delete(daemon)
     this.known.forget()
     link.close()
@@ -298,9 +319,15 @@ export class Frr extends EventEmitter<FrrEvents> {
     if (!this.#comingBack) void this.#comeBack()
   }
 
+  /** What was entered while nobody waited for the answer is there, or not. */
+  #caughtUp(): void {
+    this.known.forget()
+    if (this.connected) this.emit('connected')
+  }
+
   async #comeBack(): Promise<void> {
     this.#comingBack = true
-    for (let wait = 50; !this.#closed && !this.#options.signal?.aborted; wait = Math.min(wait * 2, 1000)) {
+    for (let wait = 50; !this.#ended.aborted; wait = Math.min(wait * 2, 1000)) {
       try {
         await this.#connect()
         if (!this.connected) continue

@@ -53,7 +53,7 @@ export class ManagedFrr {
   }
 
   /**
-   * Starts what does not run, adopts what does; returns when all sockets answer.
+   * Starts what does not run, adopts what does; returns when all of them listen. They may be too busy to answer.
    * @throws FrrError `not-installed` naming the package, `not-started` naming the daemon and its log.
    */
   async start(signal?: AbortSignal): Promise<Started> {
@@ -66,8 +66,13 @@ export class ManagedFrr {
     for (const [daemon, binary] of binaries) {
       if (!this.#supervisorRuns(daemon)) this.#supervise(daemon, binary)
     }
-    for (const daemon of daemons) await this.#answers(daemon, signal)
+    for (const daemon of daemons) await this.#listens(daemon, signal)
     return { started: daemons.filter((daemon) => !adopted.includes(daemon)), adopted }
+  }
+
+  /** Whether all daemons are there, and all that starts them again: then `start` has nothing to do. */
+  get runs(): boolean {
+    return daemons.every((daemon) => this.#runs(daemon) && this.#supervisorRuns(daemon))
   }
 
   /** Keeps a configuration for daemons to start with. It holds passwords: mode 0600, FRR's own user. */
@@ -148,18 +153,15 @@ export class ManagedFrr {
     writeFileSync(this.#supervisorFile(daemon), `${child.pid}\n`)
   }
 
-  async #answers(daemon: Daemon, signal?: AbortSignal): Promise<void> {
+  async #listens(daemon: Daemon, signal?: AbortSignal): Promise<void> {
     for (let tries = 0; ; tries++) {
       signal?.throwIfAborted()
-      try {
-        const vty = await Vty.open(join(this.socketsDir, `${daemon}.vty`))
-        vty.close()
+      const cause = await connecting(join(this.socketsDir, `${daemon}.vty`))
+      if (cause === undefined || cause.code === 'busy') {
         if (this.#runs(daemon)) return
-      } catch (cause) {
-        if (tries > 500) {
-          const message = `FRR's ${daemon} does not start; its log is ${this.#logFile(daemon)}`
-          throw new FrrError('not-started', message, { cause })
-        }
+      } else if (tries > 500) {
+        const message = `FRR's ${daemon} does not start; its log is ${this.#logFile(daemon)}`
+        throw new FrrError('not-started', message, { cause })
       }
       await delay(20)
     }
@@ -247,6 +249,18 @@ const inOwnEtc = 'mount --bind "$0" /etc/frr 2>/dev/null; exec "$@"'
  */
 const daemonFlags: Readonly<Partial<Record<Daemon, readonly string[]>>> = {
   zebra: ['-K', '60', '-s', '90000000'],
+}
+
+/** Why nobody takes a connection there. */
+async function connecting(path: string): Promise<FrrError | undefined> {
+  try {
+    const vty = await Vty.open(path)
+    vty.close()
+    return undefined
+  } catch (error) {
+    if (error instanceof FrrError) return error
+    throw error
+  }
 }
 
 function end(pid: number | undefined, signal: NodeJS.Signals, still: () => boolean): void {

@@ -89,16 +89,72 @@ test('a line with a control character is never sent', async (t) => {
   vty.close()
 })
 
-test('a daemon that hangs counts as gone', async (t) => {
-  const vty = await Vty.open(await daemon(t, () => {}), 50)
-  await t.throwsAsync(vty.send('show version'), { code: 'disconnected' })
-  t.true(vty.closed)
+test('a daemon that is late is asked no more until its answers have come, and they are not taken for others', async (t) => {
+  const asked: string[] = []
+  let answer = (): void => undefined
+  const path = await daemon(t, (text, socket) => {
+    const lines = text.split('\0').slice(0, -1)
+    asked.push(...lines)
+    const answers = () => lines.forEach((line) => socket.write(`to ${line}\0\0\0\0`))
+    if (lines.includes('one')) answer = answers
+    else answers()
+  })
+  const vty = await Vty.open(path, 200)
+  let caughtUp = 0
+  vty.whenCaughtUp(() => caughtUp++)
+  const patient = vty.sendPatiently('zero')
+  const both = await Promise.allSettled([vty.send('one'), vty.digest('two secret')])
+  t.deepEqual(
+    both.map((each) => each.status === 'rejected' && (each.reason as FrrError).code),
+    ['busy', 'busy'],
+  )
+  t.true(vty.late)
+  t.false(vty.closed)
+  await t.throwsAsync(vty.send('three'), { code: 'busy', message: /runs and does not answer/ })
+  t.is(caughtUp, 0)
+
+  answer()
+  t.is((await patient).text, 'to zero')
+  while (vty.late) await new Promise((resolve) => setImmediate(resolve))
+  t.is(caughtUp, 1)
+  t.is((await vty.send('four')).text, 'to four')
+  t.deepEqual(asked, ['zero', 'one', 'two secret', 'four'])
+  vty.close()
 })
 
-test('a daemon that owes nothing may be silent', async (t) => {
-  const vty = await Vty.open(await daemon(t, (_, socket) => socket.write('fine\0\0\0\0')), 50)
+test('a patient question is no reason to be late', async (t) => {
+  const vty = await Vty.open(await daemon(t, (_, socket) => setTimeout(() => socket.write('fine\0\0\0\0'), 150)), 30)
+  t.is((await vty.sendPatiently('enable')).text, 'fine')
+  t.false(vty.late)
+  vty.close()
+})
+
+test('a daemon that takes no more connections is busy, not away', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'nodeleaf-vty-')), 'zebra.vty')
+  const server = createServer((socket) => socket.on('error', () => undefined))
+  await new Promise<void>((resolve) => server.listen({ path, backlog: 1 }, resolve))
+  t.teardown(() => server.close())
+  // All of them come before it takes up the first.
+  const tries = await Promise.allSettled(Array.from({ length: 8 }, () => Vty.open(path)))
+  const errors = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as FrrError] : []))
+  t.true(errors.length > 0)
+  for (const { code, message } of errors) {
+    t.is(code, 'busy')
+    t.true(message.includes(path))
+  }
+  for (const each of tries) if (each.status === 'fulfilled') each.value.close()
+})
+
+test('a daemon that owes nothing may be silent, and is late when it owes something again', async (t) => {
+  const path = await daemon(t, (text, socket) => {
+    if (!text.includes('three')) socket.write('fine\0\0\0\0')
+  })
+  const vty = await Vty.open(path, 100)
   await vty.send('one')
-  await new Promise((resolve) => setTimeout(resolve, 120))
+  await new Promise((resolve) => setTimeout(resolve, 250))
+  t.false(vty.late)
   t.deepEqual(await vty.send('two'), { status: 0, text: 'fine' })
+  await new Promise((resolve) => setTimeout(resolve, 250))
+  await t.throwsAsync(vty.send('three'), { code: 'busy' })
   vty.close()
 })

@@ -12,8 +12,14 @@ import type { Socket } from 'node:net'
 /** FRR lib/command.h: what the status byte says. */
 export const status = { success: 0, warning: 1, noMatch: 2, ambiguous: 3, incomplete: 4, failed: 13 } as const
 
-/** How long a daemon may be silent while it owes an answer; the longest seen is the commit of thousands of VNIs. */
+/**
+ * How long who asked waits for a daemon that is silent while it owes an answer. Longer than anything seen but a zebra that
+ * reads thousands of links.
+ */
 const ANSWER_TIMEOUT_MS = 60_000
+
+/** Its silence is counted in ticks, so that what it says costs no look at the clock. */
+const QUIET_TICKS = 4
 
 /** What is read at once; memory that is used again and again. */
 const READ_BYTES = 16_384
@@ -24,10 +30,17 @@ export interface Answer {
   readonly text: string
 }
 
-interface Waiting {
-  readonly line: string
+interface AskOptions {
   /** Takes the text as it comes, which is not kept then. */
   readonly hash?: Hash
+  /** Waits as long as the daemon has the socket open. */
+  readonly patient?: boolean
+}
+
+interface Waiting extends AskOptions {
+  readonly line: string
+  /** Nobody waits for the answer any more; it still comes, and must not be taken for another one. */
+  given?: 'up'
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: Error) => void
 }
@@ -40,23 +53,26 @@ export class Vty {
   /** Zero bytes seen last. */
   #zeros = 0
   #outgoing = ''
+  readonly #tickMs: number
+  /** Ticks while an answer is owed. (`socket.setTimeout` is quiet for good after it was quiet once.) */
+  #timer: NodeJS.Timeout | undefined
+  #quiet = 0
   #closed = false
+  #late = false
   #onClose: () => void = () => {}
+  #onCaughtUp: () => void = () => {}
 
   private constructor(path: string, socket: Socket, answerTimeoutMs: number) {
     this.path = path
     this.#socket = socket
     socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#lost())
-    // A daemon that hangs must not hold up everything else: it counts as gone.
-    socket.setTimeout(answerTimeoutMs, () => {
-      if (this.#waiting.length > 0) socket.destroy()
-    })
+    this.#tickMs = answerTimeoutMs / QUIET_TICKS
   }
 
   /**
-   * `answerTimeoutMs`: a daemon that owes an answer and is silent for so long counts as gone.
-   * @throws FrrError `unreachable` when nobody listens there.
+   * `answerTimeoutMs`: a daemon that owes an answer and is silent for so long is late.
+   * @throws FrrError `unreachable` when nobody listens there, `busy` when somebody does and has not taken others up yet.
    */
   static open(path: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Promise<Vty> {
     return new Promise((resolve, reject) => {
@@ -66,8 +82,12 @@ export class Vty {
         return true
       }
       const socket = connect({ path, onread: { buffer: Buffer.alloc(READ_BYTES), callback } })
-      const failed = (cause: Error) => {
-        reject(new FrrError('unreachable', `FRR does not listen on ${path}: is the daemon running?`, { cause }))
+      const failed = (cause: NodeJS.ErrnoException) => {
+        reject(
+          cause.code === 'EAGAIN'
+            ? new FrrError('busy', `FRR runs and takes no connection on ${path}: it is busy, or hangs`, { cause })
+            : new FrrError('unreachable', `FRR does not listen on ${path}: is the daemon running?`, { cause }),
+        )
       }
       socket.once('error', failed)
       socket.once('connect', () => {
@@ -82,32 +102,53 @@ export class Vty {
     return this.#closed
   }
 
+  /**
+   * The daemon runs and is so far behind that nobody waits for its answers any more. It is asked nothing until they have
+   * come: more questions, or another connection, would only put it further behind.
+   */
+  get late(): boolean {
+    return this.#late
+  }
+
   /** Called once when the socket is gone, by whoever's doing; at once when it already is. */
   whenClosed(listener: () => void): void {
     if (this.#closed) listener()
     else this.#onClose = listener
   }
 
-  /** Enters one line. @throws FrrError `disconnected` when the daemon goes away before it answers. */
+  /** Called each time that a daemon that was late has answered all that it was asked. */
+  whenCaughtUp(listener: () => void): void {
+    this.#onCaughtUp = listener
+  }
+
+  /** Enters one line. @throws FrrError `disconnected` when the daemon goes away before it answers, `busy` when it is late. */
   send(line: string): Promise<Answer> {
     return this.#ask(line)
   }
 
+  /** Like `send`, and waits until the daemon answers or goes away. */
+  sendPatiently(line: string): Promise<Answer> {
+    return this.#ask(line, { patient: true })
+  }
+
   /** Like `send`; the answer's text is a hash of what was answered, which costs hardly any memory. */
   digest(line: string): Promise<Answer> {
-    return this.#ask(line, createHash('sha256'))
+    return this.#ask(line, { hash: createHash('sha256') })
   }
 
   close(): void {
     this.#socket.destroy()
   }
 
-  #ask(line: string, hash?: Hash): Promise<Answer> {
+  #ask(line: string, options: AskOptions = {}): Promise<Answer> {
     if (/[\0\n\r]/.test(line))
       return Promise.reject(new FrrError('bad-line', 'A line for FRR holds a control character'))
     if (this.#closed) return Promise.reject(this.#gone(line))
+    if (this.#late) return Promise.reject(this.#busy(line))
+    if (this.#waiting.length === 0) this.#quiet = 0
+    this.#timer ??= setTimeout(() => this.#tick(), this.#tickMs).unref()
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ line, resolve, reject, ...(hash === undefined ? {} : { hash }) })
+      this.#waiting.push({ line, resolve, reject, ...options })
       // What is sent at once is one write: a system call for each line costs more than the line.
       if (this.#outgoing === '') process.nextTick(() => this.#flush())
       this.#outgoing += `${line}\0`
@@ -122,6 +163,7 @@ export class Vty {
 
   /** The end of an answer is four bytes, the last one the status. `data` is overwritten by what is read next. */
   #read(data: Buffer): void {
+    this.#quiet = 0
     for (let at = 0; at < data.length; at++) {
       if (this.#zeros === 3) {
         this.#zeros = 0
@@ -140,9 +182,9 @@ export class Vty {
   }
 
   #take(part: Buffer): void {
-    const hash = this.#waiting[0]?.hash
-    if (hash === undefined) this.#received.push(Buffer.from(part))
-    else hash.update(part)
+    const { hash, given } = this.#waiting[0] ?? {}
+    if (hash !== undefined) hash.update(part)
+    else if (given === undefined) this.#received.push(Buffer.from(part))
   }
 
   #answered(code: number): void {
@@ -150,15 +192,44 @@ export class Vty {
     const text = waiting?.hash?.digest('hex') ?? Buffer.concat(this.#received).toString('utf8').trim()
     this.#received = []
     waiting?.resolve({ status: code, text })
+    if (!this.#late || this.#waiting.length > 0) return
+    this.#late = false
+    this.#onCaughtUp()
+  }
+
+  #tick(): void {
+    if (this.#closed || this.#waiting.length === 0) {
+      this.#timer = undefined
+      return
+    }
+    this.#timer?.refresh()
+    if (++this.#quiet === QUIET_TICKS) this.#silent()
+  }
+
+  /** A daemon that is late must not hold up everything else. */
+  #silent(): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.patient === true) continue
+      this.#late = true
+      waiting.given = 'up'
+      waiting.reject(this.#busy(waiting.line))
+    }
+    if (this.#late) this.#received = []
   }
 
   #lost(): void {
     this.#closed = true
+    clearTimeout(this.#timer)
     for (const { line, reject } of this.#waiting.splice(0)) reject(this.#gone(line))
     this.#onClose()
   }
 
   #gone(line: string): FrrError {
     return new FrrError('disconnected', `FRR left ${this.path} before it answered "${redacted(line)}"`)
+  }
+
+  #busy(line: string): FrrError {
+    const message = `FRR runs and does not answer "${redacted(line)}" on ${this.path}: it is busy, or hangs`
+    return new FrrError('busy', message)
   }
 }

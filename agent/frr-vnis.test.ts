@@ -1,0 +1,52 @@
+import test from 'ava'
+import { caughtUp } from './frr-vnis.ts'
+
+const { signal } = new AbortController()
+
+/** A zebra that needs `answerMs` for each answer, and knows as many VNIs as `has` says for the time; how it was asked. */
+async function followed(answerMs: number, has: (ms: number) => number): Promise<{ ms: number; questions: number }> {
+  let [ms, questions] = [0, 0]
+  const clock = {
+    now: () => ms,
+    wait: async (pause: number) => {
+      ms += pause
+    },
+  }
+  const count = (): number => {
+    questions++
+    ms += answerMs
+    return has(ms)
+  }
+  const vni = (number: number) => ({ vni: number, type: 'L2' as const })
+  const zebra = {
+    vniCount: async () => count(),
+    evpnVnis: async () => Array.from({ length: count() }, (_, at) => ({ ...vni(at), ...rest })),
+    vrfVnis: async () => [],
+  }
+  const asked = Array.from({ length: 100 }, (_, at) => ({ ...vni(at), of: {} as never }))
+  await caughtUp(zebra, asked, signal, clock)
+  return { ms, questions }
+}
+
+const rest = { vrf: '', vxlanInterface: '', remoteVteps: [], macs: 0, arps: 0 }
+
+test('a zebra that needs long for an answer has other things to do: it is waited for', async (t) => {
+  const { ms } = await followed(10_000, (at) => (at < 30_000 ? 10 : 100))
+  t.true(ms >= 30_000)
+})
+
+test('a zebra that answers and learns nothing more is not waited for', async (t) => {
+  const { ms } = await followed(1, () => 10)
+  t.true(ms < 5000)
+})
+
+test('a zebra that never has them all does not hold up what follows, however slow it is', async (t) => {
+  const { questions } = await followed(60_000, () => 10)
+  t.true(questions < 10)
+})
+
+test('questions take at most half of the time of a zebra that is behind', async (t) => {
+  const { ms, questions } = await followed(400, (at) => Math.floor(at / 1000))
+  t.true(ms >= 100_000)
+  t.true(questions * 400 <= ms / 2 + 400)
+})
