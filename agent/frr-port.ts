@@ -165,6 +165,10 @@ export class FrrAdapter implements FrrPort<FrrStep> {
     return this.#asking((frr) => caughtUp(frr, asked, signal))
   }
 
+  async answers(): Promise<void> {
+    await this.#asking((frr) => frr.vniCount())
+  }
+
   /**
    * BGP sessions and VNIs as FRR has them now; empty when it does not say. Undefined when a daemon hangs, so that the
    * status can tell it; whoever asks meanwhile waits for the same answer, so that questions do not pile up.

@@ -32,6 +32,8 @@ export interface KernelDifferences<Op extends Step> {
 
 /** Told how many steps more are finished, in whatever way. */
 export type Done = (count: number) => void
+/** So is this, and the next steps wait for it. */
+export type Paced = (count: number) => void | Promise<void>
 
 export interface KernelPort<Op extends Step> {
   /**
@@ -40,7 +42,7 @@ export interface KernelPort<Op extends Step> {
    */
   differences(plan: NodePlan, fresh?: boolean): Promise<KernelDifferences<Op>>
   /** Does the operations in order; one that fails does not keep those from being done that do not need it. */
-  apply(operations: readonly Op[], signal: AbortSignal, done?: Done): Promise<readonly Failure[]>
+  apply(operations: readonly Op[], signal: AbortSignal, done?: Paced): Promise<readonly Failure[]>
   /** Netlink, sysctl and namespace writes since the start. */
   readonly writes: number
 }
@@ -75,6 +77,8 @@ export interface FrrPort<C extends Step> {
   letGo?(plan: NodePlan, signal: AbortSignal): Promise<readonly Failure[]>
   /** Waits until FRR has taken up what was raised for `touched` (`L3VNI/red`), or a bounded time. @throws FrrAwayError */
   caughtUp?(plan: NodePlan, touched: ReadonlySet<string>, signal: AbortSignal): Promise<void>
+  /** Resolves when FRR has taken up the events that it had when it was asked, or close to it. @throws FrrAwayError */
+  answers?(): Promise<void>
   /** Configuration lines sent since the start. */
   readonly commands: number
 }

@@ -8,6 +8,7 @@
  */
 import type { Log } from '../log/log.ts'
 import { messageOf } from '../log/log.ts'
+import { Lead } from './lead.ts'
 import { FrrAwayError, type FrrPort, type KernelPort, type Step } from './ports.ts'
 import { keyOf, type Pass } from './pass.ts'
 import { Progress, type ProgressReport } from './progress.ts'
@@ -184,7 +185,12 @@ export class Reconciler<Op extends Step, C extends Step> {
     if (allowed.length === 0) return
     progress.phase(doing, allowed.length)
     this.#logSteps('kernel', allowed)
-    pass.fail(await this.#kernel.apply(allowed, signal, (count) => progress.done(count)))
+    const lead = new Lead(() => this.#asked(pass, undefined, async () => this.#frr.answers?.()), signal)
+    const done = (count: number): Promise<void> | undefined => {
+      progress.done(count)
+      return lead.keep()
+    }
+    pass.fail(await this.#kernel.apply(allowed, signal, done))
   }
 
   async #configure(pass: Pass, commands: readonly C[], progress: Progress, signal: AbortSignal): Promise<void> {

@@ -58,6 +58,17 @@ test('what needs another, or is about the same object, comes after it', async (t
   t.deepEqual(fake.runs, [['a'], ['b', 'c'], ['c']])
 })
 
+test('who is told may hold up what comes next', async (t) => {
+  const fake = new Fake()
+  const held = Promise.withResolvers<void>()
+  const applying = apply([create('a'), create('b', ['a'])], fake, new Map(), { done: () => held.promise })
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+  t.deepEqual(fake.runs, [['a']])
+  held.resolve()
+  await applying
+  t.deepEqual(fake.runs, [['a'], ['b']])
+})
+
 test('what may not be done at once is parted', async (t) => {
   const fake = new Fake()
   const raise: Operation = { ...create('a'), do: 'raise' }

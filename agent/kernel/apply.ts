@@ -25,8 +25,8 @@ export interface Performer {
 export interface ApplyOptions {
   /** Stops between operations. */
   readonly signal?: AbortSignal | undefined
-  /** Told how many operations were finished, in whatever way. */
-  readonly done?: ((count: number) => void) | undefined
+  /** Told how many operations were finished, in whatever way. What comes next waits for it. */
+  readonly done?: ((count: number) => unknown) | undefined
 }
 
 /**
@@ -49,7 +49,7 @@ export async function apply(
     for (const failure of doAll(run, performer, failed)) failures.push(failure)
     const tookMs = performance.now() - begun
     next += run.length
-    done(run.length)
+    await done(run.length)
     // More at once next time, or fewer: no turn should be much longer than it may.
     if (asOne) most = FIRST
     else if (tookMs > 2 * TURN_MS) most = Math.max(LEAST, most >> 1)
