@@ -9,22 +9,32 @@
 import { changedFields, satisfied } from './change.ts'
 import type { KernelObject, LinkObject, Stage } from './objects.ts'
 import { shardOf } from './names.ts'
-import { isEarly, isSetting, linkKey, linksOf } from './objects.ts'
+import { isEarly, isSetting, keyOf, linkKey, linksOf } from './objects.ts'
 import type { Observed } from './observed.ts'
 import type { Operation, Refusal } from './operation.ts'
 import { describe } from './operation.ts'
-import { isClosing, Surviving } from './surviving.ts'
+import { isClosing, Surviving, type Sides } from './surviving.ts'
 
-export function diff(want: readonly KernelObject[], have: Observed): readonly Operation[] {
-  const surviving = new Surviving(want, have)
+export function diff(want: readonly KernelObject[], { objects, foreign, moving }: Observed): readonly Operation[] {
+  return diffOf({
+    want: new Map(want.map((object) => [keyOf(object), object])),
+    have: new Map(objects.map((object) => [keyOf(object), object])),
+    foreign: new Map(foreign.map((link) => [linkKey(link.namespace, link.name), link])),
+    moving,
+  })
+}
+
+/** The same of what is known by key. */
+export function diffOf(sides: Sides): readonly Operation[] {
+  const surviving = new Surviving(sides)
   const ranked: { readonly rank: number; readonly operation: Operation }[] = []
   const add = (rank: number, operation: Operation): void => void ranked.push({ rank, operation })
 
   for (const link of surviving.remade) add(RANK.free, removal(link, 'create'))
-  for (const object of want) {
+  for (const [key, object] of sides.want) {
     if (object.type === 'link')
-      for (const operation of linkOperations(object, surviving)) add(rankOf(operation), operation)
-    else for (const operation of otherOperations(object, surviving)) add(rankOf(operation), operation)
+      for (const operation of linkOperations(object, key, surviving)) add(rankOf(operation), operation)
+    else for (const operation of otherOperations(object, key, surviving)) add(rankOf(operation), operation)
   }
   for (const object of surviving.unwanted()) {
     if (object.type === 'link') {
@@ -94,8 +104,9 @@ function rankOf(operation: Operation): number {
   }
 }
 
-function linkOperations(link: LinkObject, surviving: Surviving): Operation[] {
-  const have = surviving.link(link)
+function linkOperations(link: LinkObject, key: string, surviving: Surviving): readonly Operation[] {
+  const have = surviving.link(key)
+  if (have !== undefined && isDone(link, have, surviving)) return NONE
   const after = dependencies(link)
   const refused = have === undefined ? surviving.refusal(link) : undefined
   const making: Stage = link.kind !== 'veth' ? 'create' : surviving.isPortOfShard(link) ? 'plug' : 'raise'
@@ -122,9 +133,22 @@ function linkOperations(link: LinkObject, surviving: Surviving): Operation[] {
   return operations
 }
 
-function otherOperations(object: Exclude<KernelObject, LinkObject>, surviving: Surviving): Operation[] {
-  const have = surviving.other(object)
-  if (have !== undefined && satisfied(object, have)) return []
+const NONE: readonly Operation[] = []
+
+/** Whether the link is as it should be: so it is with nearly all of them, nearly always. */
+function isDone(link: LinkObject, have: LinkObject, surviving: Surviving): boolean {
+  if (changedFields(link, have).length > 0 || (link.up && !have.up)) return false
+  // What is lowered on the way is to be raised; a master that cannot be had is told.
+  return !surviving.isCycled(have) && surviving.masterRefusal(link) === undefined
+}
+
+function otherOperations(
+  object: Exclude<KernelObject, LinkObject>,
+  key: string,
+  surviving: Surviving,
+): readonly Operation[] {
+  const have = surviving.other(key)
+  if (have !== undefined && satisfied(object, have)) return NONE
   if (isSetting(object)) {
     if (have === undefined && object.type === 'sysctl' && object.optional) return []
     return [toDo('change', object, 'create', [], have === undefined ? {} : { was: have })]

@@ -119,7 +119,7 @@ export class Kernel implements Disposable {
   /** The shape that VNIs are in now. */
   get runningShape(): DatapathShape | undefined {
     this.#look(false)
-    return runningShape(this.#comparison.have.values())
+    return runningShape(this.#comparison.haves)
   }
 
   /** The shape that plans are laid out in from now on. */
@@ -161,12 +161,12 @@ export class Kernel implements Disposable {
   #compare(plan: NodePlan, fresh: boolean): readonly Operation[] {
     // Where VNIs are is known from everything alone.
     const all = this.#look(fresh) || this.#shape !== this.#compared
-    const have = this.#comparison.have
-    const places = all ? knownPlaces(have.values(), this.#wishes.wanted) : undefined
+    const have = all || this.#switch !== undefined ? this.#comparison.haves : []
+    const places = all ? knownPlaces(have, this.#wishes.wanted) : undefined
     this.#wishes.take(plan, this.#facts(plan), this.#shape, places)
     const operations = this.#comparison.operations(all)
     if (all || this.#switch !== undefined) {
-      const from = runningShape(have.values(), this.#shape)
+      const from = runningShape(have, this.#shape)
       const switches = from !== undefined && from !== this.#shape
       this.#switch = switches ? new ShapeSwitch(from, this.#shape, operations) : undefined
     }

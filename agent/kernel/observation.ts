@@ -4,7 +4,7 @@ import { shardBridge, shardOf, shardVxlan } from './names.ts'
 import type { NicRecord } from './nic/record.ts'
 import type { KernelObject, Namespace } from './objects.ts'
 import { keyOf, linkKey } from './objects.ts'
-import { bearerOf, observe, View } from './observe.ts'
+import { bearerOf, observe, View, type Likely } from './observe.ts'
 import { same } from './same.ts'
 import type { TableChanges, Tables } from './tables.ts'
 
@@ -16,6 +16,7 @@ export class Observation {
   #records: Records = new Map()
   /** Keys of routes, rules and sysctls. */
   #others: ReadonlySet<string> = new Set()
+  readonly #likely: Likely = (key) => this.#comparison.want(key)?.for
 
   constructor(comparison: Comparison) {
     this.#comparison = comparison
@@ -25,13 +26,13 @@ export class Observation {
   take(tables: Tables, changes: TableChanges, records: Records): boolean {
     const nics = same([...this.#records], [...records])
     if (changes === 'everything' || !nics || concernsNic(changes, records)) {
-      const seen = observe(tables, records)
+      const seen = observe(tables, records, this.#likely)
       this.#comparison.haveAll(seen)
       this.#others = new Set(seen.objects.filter(isOther).map(keyOf))
       this.#records = records
       return true
     }
-    const view = new View(tables, records)
+    const view = new View(tables, records, this.#likely)
     // Routes are their VRF's resource's.
     const hadVrf = this.#haveVrf(changes)
     const shards = new Set<number>()
@@ -50,7 +51,7 @@ export class Observation {
     const link = index === undefined ? undefined : tables[namespace].links.get(index)
     const object = link === undefined ? undefined : view.link(namespace, link)
     if (namespace === 'router') {
-      for (const each of [comparison.have.get(key), object]) for (const shard of shardsOf(each)) shards.add(shard)
+      for (const each of [comparison.have(key), object]) for (const shard of shardsOf(each)) shards.add(shard)
       const shard = shardOf(name)
       if (shard !== undefined) shards.add(shard)
     }
@@ -63,7 +64,7 @@ export class Observation {
 
   #haveVrf({ links }: Changes): boolean {
     return [...links.router].some((name) => {
-      const link = this.#comparison.have.get(linkKey('router', name))
+      const link = this.#comparison.have(linkKey('router', name))
       return link?.type === 'link' && link.kind === 'vrf'
     })
   }

@@ -16,13 +16,17 @@ import type {
   RouteObject,
   VlanObject,
 } from './objects.ts'
+import { linkKey } from './objects.ts'
 import type { ForeignLink, Observed } from './observed.ts'
-import { GROUP_PLUGGED, NOBODY, ownerOf, PROTOCOL } from './owner.ts'
+import { aliasOf, GROUP_PLUGGED, NOBODY, ownerOf, PROTOCOL } from './owner.ts'
 import { routerSysctls } from './sysctls.ts'
 import type { NamespaceTables, Tables } from './tables.ts'
 
-export function observe(tables: Tables, records: ReadonlyMap<string, NicRecord>): Observed {
-  const view = new View(tables, records)
+/** `likely`: for whom a link is wanted, by its key; whoever's it is then is the very same object. */
+export type Likely = (key: string) => ResourceRef | undefined
+
+export function observe(tables: Tables, records: ReadonlyMap<string, NicRecord>, likely?: Likely): Observed {
+  const view = new View(tables, records, likely)
   const objects: KernelObject[] = []
   const foreign: ForeignLink[] = []
   const settled = new Set<string>()
@@ -53,12 +57,14 @@ const NAMESPACES = ['router', 'host'] as const
 export class View {
   readonly #tables: Tables
   readonly #records: ReadonlyMap<string, NicRecord>
+  readonly #likely: Likely
   readonly #sides: Readonly<Record<Namespace, Side>>
   #marked: boolean | undefined
 
-  constructor(tables: Tables, records: ReadonlyMap<string, NicRecord>) {
+  constructor(tables: Tables, records: ReadonlyMap<string, NicRecord>, likely: Likely = () => undefined) {
     this.#tables = tables
     this.#records = records
+    this.#likely = likely
     const side = (namespace: Namespace): Side => ({
       namespace,
       tables: tables[namespace],
@@ -70,7 +76,8 @@ export class View {
   #owner(namespace: Namespace, link: Link | undefined): ResourceRef | undefined {
     if (link === undefined) return undefined
     if (namespace === 'router' && link.name === 'lo') return NOBODY
-    const owner = ownerOf(link.alias, link.group)
+    const likely = this.#likely(linkKey(namespace, link.name))
+    const owner = likely !== undefined && link.alias === aliasOf(likely) ? likely : ownerOf(link.alias, link.group)
     const record = namespace === 'router' ? this.#records.get(link.name) : undefined
     if (record !== undefined) return owner ?? record.for
     // A NIC on its way back may still have the alias; it is not the router's any more.

@@ -8,16 +8,24 @@
 import { mustBeRemade } from './change.ts'
 import type { AddressObject, KernelObject, LinkObject, Namespace, RouteObject, Stage, VlanObject } from './objects.ts'
 import { isEarly, isSetting, keyOf, linkKey, linksOf } from './objects.ts'
-import type { ForeignLink, Observed } from './observed.ts'
+import type { ForeignLink } from './observed.ts'
 import type { Refusal } from './operation.ts'
 import { partsLeft, WantedVlans } from './wanted-vlans.ts'
 
 type Other = Exclude<KernelObject, LinkObject>
 
+/** What is wanted, what is there, and links of others, by key; names of NICs that are on their way. */
+export interface Sides {
+  readonly want: ReadonlyMap<string, KernelObject>
+  readonly have: ReadonlyMap<string, KernelObject>
+  readonly foreign: ReadonlyMap<string, ForeignLink>
+  readonly moving: readonly string[]
+}
+
 export class Surviving {
-  readonly #want = new Map<string, KernelObject>()
-  readonly #have = new Map<string, KernelObject>()
-  readonly #foreign = new Map<string, ForeignLink>()
+  readonly #want: ReadonlyMap<string, KernelObject>
+  readonly #have: ReadonlyMap<string, KernelObject>
+  readonly #foreign: ReadonlyMap<string, ForeignLink>
   readonly #moving: ReadonlySet<string>
   /** Keys of links that are deleted first. */
   readonly #gone = new Set<string>()
@@ -27,43 +35,44 @@ export class Surviving {
   readonly remade: readonly LinkObject[]
   readonly vlans: WantedVlans
 
-  constructor(want: readonly KernelObject[], have: Observed) {
-    for (const object of want) this.#want.set(keyOf(object), object)
-    for (const object of have.objects) this.#have.set(keyOf(object), object)
-    for (const link of have.foreign) this.#foreign.set(linkKey(link.namespace, link.name), link)
-    this.#moving = new Set(have.moving)
-    this.vlans = new WantedVlans(want)
+  constructor({ want, have, foreign, moving }: Sides) {
+    this.#want = want
+    this.#have = have
+    this.#foreign = foreign
+    this.#moving = new Set(moving)
+    this.vlans = new WantedVlans(want.values())
     this.remade = this.#findRemade()
     this.#findCycled()
   }
 
-  #links(objects: Iterable<KernelObject>): LinkObject[] {
-    return [...objects].filter((object) => object.type === 'link')
-  }
-
   #findRemade(): LinkObject[] {
     const remade: LinkObject[] = []
-    for (const want of this.#links(this.#want.values())) {
-      const have = this.#have.get(keyOf(want))
+    for (const [key, want] of this.#want) {
+      if (want.type !== 'link') continue
+      const have = this.#have.get(key)
       const halfThere = want.kind === 'veth' && (have === undefined) !== !this.#have.has(peerKey(want))
-      if (have?.type !== 'link' || !(mustBeRemade(want, have) || halfThere) || this.#gone.has(keyOf(have))) continue
+      if (have?.type !== 'link' || !(halfThere || mustBeRemade(want, have)) || this.#gone.has(key)) continue
       remade.push(have)
-      this.#gone.add(keyOf(have))
+      this.#gone.add(key)
       if (have.kind === 'veth') this.#gone.add(peerKey(have))
     }
-    for (const have of this.#links(this.#have.values())) {
-      if (have.kind === 'vlan' && this.#gone.has(linkKey(have.namespace, have.parent))) this.#gone.add(keyOf(have))
+    if (remade.length === 0) return remade
+    for (const [key, have] of this.#have) {
+      const isSvi = have.type === 'link' && have.kind === 'vlan'
+      if (isSvi && this.#gone.has(linkKey(have.namespace, have.parent))) this.#gone.add(key)
     }
     return remade.filter((have) => have.kind !== 'vlan' || !this.#gone.has(linkKey(have.namespace, have.parent)))
   }
 
   #findCycled(): void {
-    for (const have of this.#links(this.#have.values())) {
-      const want = this.#want.get(keyOf(have))
+    for (const [key, have] of this.#have) {
+      if (have.type !== 'link' || have.namespace === 'host') continue
+      const want = this.#want.get(key)
       const master = want?.type === 'link' ? want.master : have.master
-      const freed = have.master !== undefined && this.#gone.has(linkKey(have.namespace, have.master))
-      if (have.namespace === 'host' || (master === have.master && !freed)) continue
-      if ([master, have.master].some((name) => this.#isVrf(name))) this.#cycled.add(keyOf(have))
+      const freed =
+        have.master !== undefined && this.#gone.size > 0 && this.#gone.has(linkKey(have.namespace, have.master))
+      if (master === have.master && !freed) continue
+      if ([master, have.master].some((name) => this.#isVrf(name))) this.#cycled.add(key)
     }
   }
 
@@ -75,7 +84,7 @@ export class Surviving {
 
   /** Whether the link enters or leaves a VRF. */
   isCycled(link: LinkObject): boolean {
-    return this.#cycled.has(keyOf(link))
+    return this.#cycled.size > 0 && this.#cycled.has(keyOf(link))
   }
 
   /** Either end of a veth that is plugged into a bridge that many VNIs share. */
@@ -84,27 +93,31 @@ export class Surviving {
     return end?.type === 'link' && end.kind === 'veth' && end.vlan !== undefined
   }
 
-  /** The link of that name as it will be then. */
-  link(want: LinkObject): LinkObject | undefined {
-    const have = this.#have.get(keyOf(want))
-    if (have?.type !== 'link' || this.#gone.has(keyOf(have))) return undefined
+  /** The link as it will be then. */
+  link(key: string): LinkObject | undefined {
+    const have = this.#have.get(key)
+    if (have?.type !== 'link') return undefined
+    if (this.#gone.size === 0) return have
+    if (this.#gone.has(key)) return undefined
     if (have.master === undefined || !this.#gone.has(linkKey(have.namespace, have.master))) return have
     const { master: _, ...free } = have
     return free
   }
 
-  other(want: Other): Other | undefined {
-    const have = this.#have.get(keyOf(want))
+  other(key: string): Other | undefined {
+    const have = this.#have.get(key)
     if (have?.type === 'vlan') return this.#partsLeft(have, this.#gone)
     return have === undefined || have.type === 'link' || this.#isDragged(have) ? undefined : have
   }
 
   #partsLeft(vlan: VlanObject, gone: ReadonlySet<string>): VlanObject | undefined {
+    if (gone.size === 0) return vlan
     const [bridge = '', vxlan = ''] = linksOf(vlan).map((name) => linkKey(vlan.namespace, name))
     return partsLeft(vlan, { bridge: gone.has(bridge), vxlan: gone.has(vxlan) })
   }
 
   #isDragged(object: Other): boolean {
+    if (this.#gone.size + this.#cycled.size === 0) return false
     const keys = linksOf(object).map((link) => linkKey(object.namespace, link))
     const ends = object.type === 'route' || (object.type === 'address' && object.address.startsWith('fe80:'))
     return keys.some((key) => this.#gone.has(key) || (ends && this.#cycled.has(key)))
@@ -112,26 +125,28 @@ export class Surviving {
 
   /** What is left over and does not go by itself with something else. */
   unwanted(): KernelObject[] {
-    const leaving = new Set(
-      this.#links(this.#have.values())
-        .filter((link) => link.kind !== 'loopback' && !this.#want.has(keyOf(link)))
-        .flatMap((link) => (link.kind === 'veth' ? [keyOf(link), peerKey(link)] : [keyOf(link)])),
-    )
+    const unwanted = [...this.#have].filter(([key, object]) => !isSetting(object) && !this.#want.has(key))
+    const leaving = new Set<string>()
+    for (const [key, link] of unwanted) {
+      if (link.type !== 'link' || link.kind === 'loopback') continue
+      leaving.add(key)
+      if (link.kind === 'veth') leaving.add(peerKey(link))
+    }
     const leavingOrGone = new Set([...leaving, ...this.#gone])
-    const left = [...this.#have.values()].filter((object) => {
-      if (isSetting(object) || this.#want.has(keyOf(object))) return false
+    const left = unwanted.filter(([key, object]) => {
       if (object.type === 'vlan') {
         return this.vlans.isInTheWay(object) || this.#partsLeft(object, leavingOrGone) !== undefined
       }
       if (object.type !== 'link') {
+        if (isSetting(object)) return false
         return !this.#isDragged(object) && !linksOf(object).some((link) => leaving.has(linkKey(object.namespace, link)))
       }
-      if (object.kind === 'loopback' || this.#gone.has(keyOf(object))) return false
+      if (object.kind === 'loopback' || this.#gone.has(key)) return false
       // An SVI goes with its bridge.
       if (object.kind === 'vlan' && leaving.has(linkKey(object.namespace, object.parent))) return false
       return !(object.kind === 'veth' && object.namespace === 'host' && this.#have.has(peerKey(object)))
     })
-    return [...left, ...this.#unfinished()]
+    return [...left.map(([, object]) => object), ...this.#unfinished()]
   }
 
   /** NICs that were on their way and are wanted no more. */
@@ -149,8 +164,11 @@ export class Surviving {
 
   /** A VRF's closing routes stay until it goes: until then they keep its packets in. */
   leavesWithVrf(route: RouteObject): boolean {
-    const tables = this.#links(this.#want.values()).flatMap((link) => (link.kind === 'vrf' ? [link.table] : []))
-    return isClosing(route) && !tables.includes(route.table)
+    if (!isClosing(route)) return false
+    for (const want of this.#want.values()) {
+      if (want.type === 'link' && want.kind === 'vrf' && want.table === route.table) return false
+    }
+    return true
   }
 
   /**

@@ -18,7 +18,7 @@ export class WantedVlans {
   readonly #spots = new Map<number, string>()
   readonly #shapes = { single: false, perVni: false }
 
-  constructor(want: readonly KernelObject[]) {
+  constructor(want: Iterable<KernelObject>) {
     for (const object of want) {
       if (object.type === 'vlan') {
         const spot = spotOf(object.bridge, object.vid)

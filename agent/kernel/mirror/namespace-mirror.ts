@@ -4,8 +4,8 @@
  * A link's messages are only kept when they come and read when somebody looks: of the many that one change makes, the
  * last has it all. What the kernel does not tell, or not wholly, is `stale` and read anew.
  */
-import { isDeepStrictEqual } from 'node:util'
 import { decodeAddress, isInet, listAddresses, RTM_DELADDR, RTM_NEWADDR, type Address } from '../netlink/address.ts'
+import type { BridgePort } from '../netlink/bridge-port.ts'
 import { decodeBridgePort, decodeBridgeVlans, listBridgeVlans, type BridgeVlans } from '../netlink/bridge-vlan.ts'
 import { listFdb } from '../netlink/fdb.ts'
 import { AF_BRIDGE, AF_INET6, AF_UNSPEC } from '../netlink/inet.ts'
@@ -19,12 +19,15 @@ import {
   RTM_NEWLINK,
   type Link,
 } from '../netlink/link.ts'
+import type { LinkData } from '../netlink/link-data.ts'
 import type { Message } from '../netlink/message.ts'
 import { NetlinkError } from '../netlink/netlink-error.ts'
 import type { Netlink } from '../netlink/netlink.ts'
 import { decodeVnis, listVnis, RTM_DELTUNNEL, RTM_NEWTUNNEL, type VniRange } from '../netlink/vni-filter.ts'
 import { vniRanges } from '../ranges.ts'
+import { same } from '../same.ts'
 import type { NamespaceTables, OwnMac } from '../tables.ts'
+import { Alike } from './alike.ts'
 
 const RTM_NEWVLAN = 112
 const RTM_DELVLAN = 113
@@ -63,6 +66,10 @@ export class NamespaceMirror implements NamespaceTables {
   readonly #unsaidVnis = new Set<number>()
   /** Veths that are new or gone, or have another name or partner. */
   readonly #parted: Link[] = []
+  readonly #datas = new Alike<LinkData>()
+  readonly #ports = new Alike<BridgePort>()
+  /** Links that are new or gone, or have another name. */
+  readonly #renamed = new Set<number>()
 
   constructor(options: { readonly overlay: boolean }) {
     this.#overlay = options.overlay
@@ -131,7 +138,7 @@ export class NamespaceMirror implements NamespaceTables {
 
   noteMacs(change: 'new' | 'del', bridge: number, macs: readonly OwnMac[]): void {
     if (macs.length === 0) return
-    const rest = (this.ownMacs.get(bridge) ?? []).filter((own) => !macs.some((other) => isDeepStrictEqual(own, other)))
+    const rest = (this.ownMacs.get(bridge) ?? []).filter((own) => !macs.some((other) => same(own, other)))
     this.#set(this.ownMacs, bridge, change === 'new' ? [...rest, ...macs] : rest)
   }
 
@@ -145,9 +152,10 @@ export class NamespaceMirror implements NamespaceTables {
     for (const table of [this.links, this.addresses, this.vlans, this.vnis, this.ownMacs]) table.clear()
     for (const table of [this.#indexes, this.#names, this.#unread, this.#unreadPorts, this.#vniSets]) table.clear()
     for (const set of [this.weakened, this.#newerPorts, this.#staleVlans, this.#unsaidVnis]) set.clear()
-    for (const set of [this.#stale, this.#unsure, this.#unsureAddresses]) set.clear()
+    for (const set of [this.#stale, this.#unsure, this.#unsureAddresses, this.#renamed]) set.clear()
     this.#parted.length = 0
-    for (const link of listLinks(netlink)) {
+    for (const each of listLinks(netlink)) {
+      const link = this.#shared(each)
       this.links.set(link.index, link)
       this.#indexes.set(link.name, link.index)
       this.#names.set(link.index, link.name)
@@ -169,6 +177,7 @@ export class NamespaceMirror implements NamespaceTables {
     for (const index of this.#unread.keys()) this.#readLink(index)
     for (const index of this.#unreadPorts.keys()) this.#readPort(index)
     this.#readStale(netlink)
+    this.#touchMembers()
     return this.#parted.splice(0)
   }
 
@@ -176,6 +185,7 @@ export class NamespaceMirror implements NamespaceTables {
   refetch(netlink: Netlink, index: number): void {
     this.#refetch(netlink, [index])
     this.#readLink(index)
+    this.#touchMembers()
   }
 
   #refetch(netlink: Netlink, indexes: readonly number[]): void {
@@ -229,12 +239,12 @@ export class NamespaceMirror implements NamespaceTables {
   /** The address of IPv6 is one of its kind on a link, whatever its prefix and peer; IPv4 has it several times. */
   #takeAddress(type: number, address: Address): void {
     const known = this.addresses.get(address.link) ?? []
-    const same = (other: Address): boolean =>
+    const isIt = (other: Address): boolean =>
       other.family === address.family &&
       (address.family === AF_INET6
         ? other.address.split('/')[0] === address.address.split('/')[0]
         : other.address === address.address && other.peer === address.peer)
-    const at = known.findIndex(same)
+    const at = known.findIndex(isIt)
     if (type === RTM_DELADDR) {
       this.weakened.add(address.link)
       if (at >= 0) this.#set(this.addresses, address.link, known.toSpliced(at, 1))
@@ -246,7 +256,20 @@ export class NamespaceMirror implements NamespaceTables {
     const body = this.#unread.get(index)
     if (body === undefined) return
     this.#unread.delete(index)
-    this.#setLink(decodeLink(body))
+    this.#setLink(this.#shared(decodeLink(body)))
+  }
+
+  /** The same with parts that other links have too: there are thousands, and their ports are of two or three sorts. */
+  #shared(link: Link): Link {
+    const { index, name, data, bridgePort } = link
+    const known = this.#names.get(index)
+    return {
+      ...link,
+      // The very text that is kept already.
+      name: known === name ? known : name,
+      data: data && this.#datas.one(data),
+      bridgePort: bridgePort && this.#ports.one(bridgePort),
+    }
   }
 
   #setLink(link: Link): void {
@@ -255,7 +278,7 @@ export class NamespaceMirror implements NamespaceTables {
     if (before !== undefined && isSame(before, link)) return
     this.links.set(index, link)
     this.#touch(before?.name, link.name)
-    if (before?.name !== link.name) this.#touchMembers(index)
+    if (before?.name !== link.name) this.#renamed.add(index)
     if (link.kind === 'veth' && (before?.name !== link.name || partner(before) !== partner(link))) {
       if (before !== undefined) this.#parted.push(before)
       this.#parted.push(link)
@@ -283,7 +306,7 @@ export class NamespaceMirror implements NamespaceTables {
     if (body === undefined || link === undefined) return
     const bridgePort = decodeBridgePort(body)
     if (this.#newerPorts.delete(index) && bridgePort !== undefined && link.master !== undefined) {
-      this.#setLink({ ...link, bridgePort })
+      this.#setLink({ ...link, bridgePort: this.#ports.one(bridgePort) })
     }
     if (!this.#hasVlans(link)) return
     const { vlans, tunnels } = decodeBridgeVlans(body)
@@ -301,7 +324,7 @@ export class NamespaceMirror implements NamespaceTables {
     for (const table of [this.addresses, this.vlans, this.vnis, this.ownMacs]) table.delete(index)
     this.weakened.add(index)
     if (link === undefined) return
-    this.#touchMembers(index)
+    this.#renamed.add(index)
     if (link.kind === 'veth') this.#parted.push(link)
     this.links.delete(index)
   }
@@ -334,7 +357,7 @@ export class NamespaceMirror implements NamespaceTables {
   }
 
   #set<T>(table: Map<number, T>, index: number, value: T): void {
-    if (isDeepStrictEqual(table.get(index), value)) return
+    if (same(table.get(index), value)) return
     table.set(index, value)
     this.#touch(this.#names.get(index))
   }
@@ -358,9 +381,13 @@ export class NamespaceMirror implements NamespaceTables {
     for (const name of names) if (name !== undefined) this.touched.add(name)
   }
 
-  /** Those that say the link's name as their master's. */
-  #touchMembers(index: number): void {
-    for (const { master, name } of this.links.values()) if (master === index) this.touched.add(name)
+  /** Those that say the name of a renamed link as their master's. */
+  #touchMembers(): void {
+    if (this.#renamed.size === 0) return
+    for (const { master, name } of this.links.values()) {
+      if (master !== undefined && this.#renamed.has(master)) this.touched.add(name)
+    }
+    this.#renamed.clear()
   }
 }
 
@@ -444,7 +471,7 @@ function isSameAddress(one: Address | undefined, other: Address): boolean {
 function isSame(one: Link, other: Link): boolean {
   return (
     STANDING.every((field) => one[field] === other[field]) &&
-    isDeepStrictEqual(one.data, other.data) &&
-    isDeepStrictEqual(one.bridgePort, other.bridgePort)
+    same(one.data, other.data) &&
+    same(one.bridgePort, other.bridgePort)
   )
 }

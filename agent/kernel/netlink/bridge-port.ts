@@ -45,12 +45,18 @@ export function writeBridgePort(writer: MessageWriter, port: BridgePort): void {
   for (const name of Object.keys(SWITCHES) as Switch[]) writer.flag(SWITCHES[name], port[name])
 }
 
+/** Member by member: an object that is made of entries takes three times the memory, and a node has thousands. */
 export function readBridgePort(attributes: Attributes): BridgePort {
-  const switches = Object.fromEntries(
-    (Object.keys(SWITCHES) as Switch[]).map((name) => [name, attributes.flag(SWITCHES[name])]),
-  ) as Record<Switch, boolean | undefined>
   return {
-    ...switches,
+    hairpin: attributes.flag(SWITCHES.hairpin),
+    guard: attributes.flag(SWITCHES.guard),
+    learning: attributes.flag(SWITCHES.learning),
+    flood: attributes.flag(SWITCHES.flood),
+    mcastFlood: attributes.flag(SWITCHES.mcastFlood),
+    vlanTunnel: attributes.flag(SWITCHES.vlanTunnel),
+    bcastFlood: attributes.flag(SWITCHES.bcastFlood),
+    neighSuppress: attributes.flag(SWITCHES.neighSuppress),
+    isolated: attributes.flag(SWITCHES.isolated),
     priority: attributes.u16(IFLA_BRPORT_PRIORITY),
     cost: attributes.u32(IFLA_BRPORT_COST),
   }

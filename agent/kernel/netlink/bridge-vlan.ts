@@ -155,14 +155,10 @@ export function decodeBridgeVlans(body: Buffer): PortVlans {
       if (payload.length < 4) throw malformed(`VLAN of ${payload.length} bytes`)
       const flags = payload.readUInt16LE(0)
       const vid = payload.readUInt16LE(2)
+      const pvid = (flags & BRIDGE_VLAN_INFO_PVID) !== 0
+      const untagged = (flags & BRIDGE_VLAN_INFO_UNTAGGED) !== 0
       if (flags & RANGE_BEGIN) begun = vid
-      else {
-        vlans.push({
-          ...(flags & RANGE_END ? { vid: begun, last: vid } : { vid }),
-          pvid: (flags & BRIDGE_VLAN_INFO_PVID) !== 0,
-          untagged: (flags & BRIDGE_VLAN_INFO_UNTAGGED) !== 0,
-        })
-      }
+      else vlans.push(flags & RANGE_END ? { vid: begun, last: vid, pvid, untagged } : { vid, pvid, untagged })
     } else if (type === IFLA_BRIDGE_VLAN_TUNNEL_INFO) {
       const tunnel = Attributes.parse(payload)
       const flags = tunnel.u16(IFLA_BRIDGE_VLAN_TUNNEL_FLAGS) ?? 0

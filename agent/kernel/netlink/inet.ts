@@ -86,5 +86,7 @@ export function macBytes(text: string): Buffer {
 
 /** Lower case; any length (an InfiniBand address has 20 bytes, a tunnel's is an IP address). */
 export function macText(bytes: Buffer): string {
-  return bytes.toString('hex').replace(/(..)(?!$)/g, '$1:')
+  return Array.from(bytes, (byte) => HEX[byte]).join(':')
 }
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))

@@ -151,13 +151,16 @@ export function writeLinkData(writer: MessageWriter, data: LinkData): void {
   }
 }
 
+const DUMMY: DummyData = { kind: 'dummy' }
+const VETH: VethData = { kind: 'veth' }
+
 /** Reads IFLA_INFO_DATA; undefined for a kind that has no type here. */
 export function readLinkData(kind: string, attributes: Attributes | undefined): LinkData | undefined {
   const data = attributes ?? Attributes.parse(Buffer.alloc(0))
   switch (kind) {
     case 'bridge':
       return {
-        kind,
+        kind: 'bridge',
         vlanFiltering: data.flag(IFLA_BR_VLAN_FILTERING),
         vlanDefaultPvid: data.u16(IFLA_BR_VLAN_DEFAULT_PVID),
         mcastSnooping: data.flag(IFLA_BR_MCAST_SNOOPING),
@@ -168,7 +171,7 @@ export function readLinkData(kind: string, attributes: Attributes | undefined): 
       }
     case 'vxlan':
       return {
-        kind,
+        kind: 'vxlan',
         vni: data.u32(IFLA_VXLAN_ID),
         local: readEndpoint(data, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6),
         remote: readEndpoint(data, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6),
@@ -186,16 +189,17 @@ export function readLinkData(kind: string, attributes: Attributes | undefined): 
         udpZeroChecksum6Receive: data.flag(IFLA_VXLAN_UDP_ZERO_CSUM6_RX),
       }
     case 'vrf':
-      return { kind, table: data.u32(IFLA_VRF_TABLE) ?? 0 }
+      return { kind: 'vrf', table: data.u32(IFLA_VRF_TABLE) ?? 0 }
     case 'vlan':
       return {
-        kind,
+        kind: 'vlan',
         id: data.u16(IFLA_VLAN_ID) ?? 0,
         protocol: data.u16be(IFLA_VLAN_PROTOCOL) === ETH_P_8021AD ? '802.1ad' : '802.1Q',
       }
     case 'dummy':
+      return DUMMY
     case 'veth':
-      return { kind }
+      return VETH
     default:
       return undefined
   }

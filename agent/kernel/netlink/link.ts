@@ -353,6 +353,7 @@ export function decodeLink(body: Buffer): Link {
   const attributes = Attributes.parse(body, IFINFOMSG_BYTES)
   const info = attributes.nested(IFLA_LINKINFO)
   const kind = info?.string(IFLA_INFO_KIND) ?? ''
+  const data = readLinkData(kind, info?.nested(IFLA_INFO_DATA))
   const port = info?.string(IFLA_INFO_SLAVE_KIND) === 'bridge' ? info.nested(IFLA_INFO_SLAVE_DATA) : undefined
   // `ip_tunnel` kinds and InfiniBand have addresses of other lengths; an empty one is none.
   const hardware = (type: number): string | undefined => {
@@ -364,8 +365,9 @@ export function decodeLink(body: Buffer): Link {
   return {
     index: body.readInt32LE(4),
     name: attributes.string(IFLA_IFNAME) ?? '',
-    kind,
-    data: readLinkData(kind, info?.nested(IFLA_INFO_DATA)),
+    // One text for all of a kind.
+    kind: data?.kind ?? kind,
+    data,
     mtu: attributes.u32(IFLA_MTU) ?? 0,
     mac: hardware(IFLA_ADDRESS),
     permanentMac: hardware(IFLA_PERM_ADDRESS),
