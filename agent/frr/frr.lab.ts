@@ -289,6 +289,38 @@ test.serial('an agent that comes back adopts what runs', async (t) => {
   t.deepEqual(now, pids)
 })
 
+test.serial('a daemon that hangs for a while is waited for: no start anew, no other connection', async (t) => {
+  const { socketsDir } = managed
+  const zebra = Number(readFileSync(join(socketsDir, 'zebra.pid'), 'utf8'))
+  const other = await Frr.connect({ socketsDir, mode: 'managed', answerTimeoutMs: 500 })
+  let went = false
+  other.on('disconnected', () => {
+    went = true
+  })
+  const caughtUp = new Promise<void>((resolve) => other.once('connected', resolve))
+  const more: Vty[] = []
+  process.kill(zebra, 'SIGSTOP')
+  try {
+    await t.throwsAsync(other.vniCount(), { code: 'busy' })
+    t.is(other.late, 'zebra')
+    t.true(managed.runs)
+    t.deepEqual(await other.bfdPeers(), [])
+    const full = async () => {
+      for (;;) more.push(await Vty.open(join(socketsDir, 'zebra.vty')))
+    }
+    await t.throwsAsync(full(), { code: 'busy' })
+    const { started } = await new ManagedFrr(options).start()
+    t.deepEqual(started, [])
+  } finally {
+    process.kill(zebra, 'SIGCONT')
+    for (const vty of more) vty.close()
+  }
+  await caughtUp
+  await t.notThrowsAsync(other.vniCount())
+  t.false(went)
+  other.close()
+})
+
 test.serial('stop leaves no process behind', async (t) => {
   frr.close()
   await managed.stop()
