@@ -75,11 +75,17 @@ export const scenario: Scenario = {
     const began = performance.now()
     await node1.agent.start()
     t.note(`the agent answers after ${seconds(began)} s`)
+    const daemons = await eventually('FRR runs', async () => {
+      const pids = await node1.routerFrr.pids()
+      return pids.size === 5 ? pids : undefined
+    })
+    const zebra = daemons.get('zebra') ?? 0
     await ready([node1], { timeoutMs: 1_200_000, everyMs: 5000 })
-    t.note(`all Ready ${seconds(began)} s after the start of the agent`)
+    t.note(`all Ready ${seconds(began)} s after the start of the agent, zebra took ${await cpuSeconds(zebra)} s of CPU`)
 
     t.step('kernel and zebra have all of them')
-    const evpn = await node1.routerFrr.zebra('show evpn json')
+    const asking = () => node1.routerFrr.zebra('show evpn json')
+    const evpn = await eventually('zebra answers', asking, { timeoutMs: 120_000 })
     t.note(`zebra: ${evpn.numL2Vnis} L2VNIs, ${evpn.numL3Vnis} L3VNIs`)
     assert.deepEqual([evpn.numL2Vnis, evpn.numL3Vnis], [SEGMENTS, VRFS])
     const links = await node1.router.show('link')
@@ -111,6 +117,8 @@ export const scenario: Scenario = {
     }
     t.note(`${SAMPLES} segments bridge, ${SAMPLES} VPNs route, ${seconds(began)} s after the start of the agent`)
 
+    t.note(`zebra took ${await cpuSeconds(zebra)} s of CPU`)
+
     t.step('one more, and nothing more to do')
     const before = (await node1.agent.status()).counters
     const added = performance.now()
@@ -127,6 +135,7 @@ export const scenario: Scenario = {
     const writes = after.netlinkWrites - before.netlinkWrites
     t.note(`one more VNI: Ready after ${Math.round(performance.now() - added)} ms, ${writes} writes to the kernel`)
     assert.ok(writes < 50, 'the cost of a change is that of the change')
+    assert.deepEqual(await node1.routerFrr.pids(), daemons, 'no daemon of FRR was started again')
     t.note(`memory of the agent: ${await residentMiB(node1.agent.pid ?? 0)} MiB`)
     for (const [daemon, pid] of await node1.routerFrr.pids())
       t.note(`memory of ${daemon}: ${await residentMiB(pid)} MiB`)
@@ -136,4 +145,11 @@ export const scenario: Scenario = {
 async function residentMiB(pid: number): Promise<number> {
   const kib = /^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]
   return Math.round(Number(kib) / 1024)
+}
+
+/** What a process has used up to now. */
+async function cpuSeconds(pid: number): Promise<string> {
+  // After the name in parentheses: utime and stime are fields 14 and 15 of proc_pid_stat(5), in ticks of 10 ms.
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
+  return ((Number(fields[11]) + Number(fields[12])) / 100).toFixed(0)
 }
