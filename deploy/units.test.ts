@@ -99,6 +99,13 @@ test('the controller has the same environment in its unit as in its image', (t) 
   t.deepEqual(environmentOf('FROM a AS b\nENV X=1\nFROM c\nENV Y=2 \\\n  Z="3 4"'), { Y: '2', Z: '3 4' })
 })
 
+test('the agent has the same environment in its unit as in its image', (t) => {
+  const [image = ''] = text('deploy/docker/agent.Dockerfile').split('FROM agent AS')
+  const lines = unit('systemd/nodeleaf-agent.service').get('Service')?.get('Environment') ?? []
+  t.deepEqual(Object.fromEntries(lines.flatMap(assignments)), environmentOf(image))
+  t.is(environmentOf(image)['NODE_OPTIONS'], '--v8-pool-size=1')
+})
+
 test('Dockerfiles copy what is there, and start what hack/build makes', (t) => {
   const ignored = text('.dockerignore').split('\n')
   for (const name of ['controller', 'agent']) {

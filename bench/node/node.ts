@@ -140,7 +140,8 @@ export class Node {
           datapath: shape,
         }).flatMap(([flag, value]) => [`--${flag}`, value]),
       ],
-      { stdio: ['ignore', log, log] },
+      // As its image and its unit start it.
+      { stdio: ['ignore', log, log], env: { ...process.env, NODE_OPTIONS: '--v8-pool-size=1' } },
     )
     closeSync(log)
     child.on('error', () => {})

@@ -25,7 +25,9 @@ COPY --from=build /src/dist /opt/nodeleaf
 COPY deploy/docker/agent/ /usr/local/bin/
 RUN ln -s /opt/nodeleaf/nodeleaf.mjs /usr/local/bin/nodeleaf \
     && ln -s /opt/nodeleaf/nodeleaf-agent.mjs /usr/local/bin/nodeleaf-agent
-ENV NODE_ENV=production
+# One thread for V8 beside its own will do: each more costs memory and CPU time.
+ENV NODE_ENV=production \
+    NODE_OPTIONS=--v8-pool-size=1
 ENTRYPOINT ["/usr/local/bin/entrypoint"]
 
 FROM agent AS agent-frr

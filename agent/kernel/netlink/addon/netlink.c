@@ -495,6 +495,10 @@ static napi_value trim_memory(napi_env env, napi_callback_info info) {
 }
 
 NAPI_MODULE_INIT() {
+#ifdef __GLIBC__
+  /* What V8's threads allocate goes where there is room already, not to places of their own (mallopt(3)). */
+  mallopt(M_ARENA_MAX, 1);
+#endif
   static const struct {
     const char *name;
     napi_callback function;
