@@ -11,9 +11,16 @@ import type { Socket } from 'node:net'
 /** A daemon that does with what it receives what the test says. */
 async function daemon(t: ExecutionContext, received: (text: string, socket: Socket) => void): Promise<string> {
   const path = join(mkdtempSync(join(tmpdir(), 'nodeleaf-vty-')), 'bgpd.vty')
-  const server = createServer((socket) => socket.on('data', (data) => received(data.toString(), socket)))
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('data', (data) => received(data.toString(), socket))
+  })
   await new Promise<void>((resolve) => server.listen(path, resolve))
-  t.teardown(() => server.close())
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
   return path
 }
 
@@ -76,6 +83,29 @@ test('a daemon that goes away fails what waits, without telling passwords', asyn
   t.false(error?.message.includes('hunter2'))
   await closed
   await t.throwsAsync(vty.send('end'), { code: 'disconnected' })
+})
+
+test('a socket with answers owed is closed when they have come, and nobody waits for them', async (t) => {
+  let answer = (): void => undefined
+  const [received, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const path = await daemon(t, (text, socket) => {
+    socket.on('close', () => ended.resolve())
+    answer = () => text.split('\0').forEach((line) => line !== '' && socket.write(`${'x'.repeat(200_000)}\0\0\0\0`))
+    received.resolve()
+  })
+  const vty = await Vty.open(path)
+  const closed = new Promise<void>((resolve) => vty.whenClosed(resolve))
+  const asked = Promise.allSettled([vty.send('show evpn vni detail json'), vty.digest('show running-config')])
+  await received.promise
+  vty.close()
+  await closed
+  t.true(vty.closed)
+  for (const each of await asked) t.is(each.status === 'rejected' && (each.reason as FrrError).code, 'disconnected')
+  await t.throwsAsync(vty.send('end'), { code: 'disconnected' })
+  const soon = new Promise((resolve) => setTimeout(() => resolve('still open'), 50))
+  t.is(await Promise.race([ended.promise, soon]), 'still open')
+  answer()
+  await t.notThrowsAsync(ended.promise)
 })
 
 test('nobody listening is an error that names the socket', async (t) => {

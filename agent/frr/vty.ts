@@ -21,6 +21,9 @@ const ANSWER_TIMEOUT_MS = 60_000
 /** Its silence is counted in ticks, so that what it says costs no look at the clock. */
 const QUIET_TICKS = 4
 
+/** How long a socket is kept for answers that nobody waits for. Service managers kill after 30 s and more. */
+const LINGER_MS = 20_000
+
 /** What is read at once; memory that is used again and again. */
 const READ_BYTES = 16_384
 
@@ -136,8 +139,23 @@ export class Vty {
     return this.#ask(line, { hash: createHash('sha256') })
   }
 
+  /**
+   * Nobody waits for answers any more. The socket is kept until those that are owed have come: a daemon that finds its
+   * reader gone in the middle of an answer of more than 128 KiB frees what it goes on using (FRR 10.3, lib/vty.c, vty_out
+   * calls vtysh_flush, which calls vty_close) and dies.
+   */
   close(): void {
-    this.#socket.destroy()
+    if (this.#closed) return
+    if (this.#waiting.every(({ patient }) => patient === true)) {
+      this.#socket.destroy()
+      return
+    }
+    this.#closed = true
+    this.#received = []
+    this.#giveUp((line) => this.#gone(line))
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#socket.destroy(), LINGER_MS)
+    this.#onClose()
   }
 
   #ask(line: string, options: AskOptions = {}): Promise<Answer> {
@@ -192,6 +210,7 @@ export class Vty {
     const text = waiting?.hash?.digest('hex') ?? Buffer.concat(this.#received).toString('utf8').trim()
     this.#received = []
     waiting?.resolve({ status: code, text })
+    if (this.#closed && this.#waiting.length === 0) this.#socket.destroy()
     if (!this.#late || this.#waiting.length > 0) return
     this.#late = false
     this.#onCaughtUp()
@@ -208,20 +227,27 @@ export class Vty {
 
   /** A daemon that is late must not hold up everything else. */
   #silent(): void {
+    this.#late = this.#waiting.some(({ patient }) => patient !== true)
+    if (!this.#late) return
+    this.#received = []
+    this.#giveUp((line) => this.#busy(line))
+  }
+
+  #giveUp(why: (line: string) => FrrError): void {
     for (const waiting of this.#waiting) {
-      if (waiting.patient === true) continue
-      this.#late = true
-      waiting.given = 'up'
-      waiting.reject(this.#busy(waiting.line))
+      if (this.#closed || waiting.patient !== true) {
+        waiting.given = 'up'
+        waiting.reject(why(waiting.line))
+      }
     }
-    if (this.#late) this.#received = []
   }
 
   #lost(): void {
+    const told = this.#closed
     this.#closed = true
     clearTimeout(this.#timer)
     for (const { line, reject } of this.#waiting.splice(0)) reject(this.#gone(line))
-    this.#onClose()
+    if (!told) this.#onClose()
   }
 
   #gone(line: string): FrrError {
