@@ -496,8 +496,12 @@ static napi_value trim_memory(napi_env env, napi_callback_info info) {
 
 NAPI_MODULE_INIT() {
 #ifdef __GLIBC__
-  /* What V8's threads allocate goes where there is room already, not to places of their own (mallopt(3)). */
+  /*
+   * What V8's threads allocate goes where there is room already, not to places of their own; and what is large stays apart,
+   * so that it is given back when it is freed: left alone the threshold grows with what is freed (mallopt(3)).
+   */
   mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
 #endif
   static const struct {
     const char *name;
