@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { DATAPATH_MODES } from '../agent/datapath.ts'
 import { refusals } from './checks/admission.ts'
 import { agentObjection, controllerObjection } from './checks/program-flags.ts'
 import { dangling } from './checks/references.ts'
@@ -28,6 +29,7 @@ const variants: Readonly<Record<string, object>> = {
   },
   "the node's own FRR": { frr: { daemonSet: { enabled: false } } },
   'a privileged agent': { agent: { privileged: true } },
+  'one VXLAN device for each VNI': { agent: { datapath: 'per-vni' } },
   'agents that uninstall': { agent: { uninstall: true } },
   'metrics for Prometheus on IPv6': {
     agent: { health: { address: 'fd00::1' } },
@@ -150,9 +152,19 @@ test('a value that cannot be used is refused', (t) => {
     { controller: { indexRest: '1 hour' } },
     { controller: { indexRest: '1d' } },
     { agent: { netns: '../x' } },
+    { agent: { datapath: 'both' } },
     { logLevel: 'trace' },
   ])
     t.throws(() => template(values), { message: /values don't meet the specifications/ }, JSON.stringify(values))
+})
+
+test('the datapath of the values is what the agent is started with', (t) => {
+  const given = (values: object): string | undefined =>
+    container(template(values), 'nodeleaf-agent', (each) => each.args !== undefined).args?.find((arg) =>
+      arg.startsWith('--datapath='),
+    )
+  t.is(given({}), '--datapath=auto')
+  for (const datapath of DATAPATH_MODES) t.is(given({ agent: { datapath } }), `--datapath=${datapath}`)
 })
 
 test("FRR is the agent's only where it is asked to be, and an upgrade of the chart never restarts it", (t) => {

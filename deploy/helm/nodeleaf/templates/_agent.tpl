@@ -14,6 +14,7 @@ args:
   - --state-dir={{ $agent.stateDir }}
   - --run-dir=/run/nodeleaf
   - --netns={{ $agent.netns }}
+  - --datapath={{ $agent.datapath }}
   - --frr={{ $frr.mode }}
   - --frr-name={{ $agent.netns }}
   {{- if eq $frr.mode "external" }}
