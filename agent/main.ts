@@ -7,8 +7,8 @@ import { failureExit, programLog, stopOnSignals, usageExit } from '../flags/prog
 import { helpText, parseOptions, type AgentOptions } from './options.ts'
 import { uninstall } from './uninstall.ts'
 
-// The part of the heap for young objects stays at its first size. Left alone it takes 30 MiB for a plan of 1000 VNIs, and
-// does not give them back; it costs no measurable time.
+// The part of the heap for young objects stays at its first size. Left alone it grows with the first large plan to many
+// times that, and does not give it back.
 setFlagsFromString('--semi-space-growth-factor=1')
 
 // libuv's threads inherit the namespace of whoever starts them: start them here, in the host's, before any setns.

@@ -3,8 +3,7 @@
  *
  *     ./hack/e2e [--list] [--datapath single|per-vni|both] [NAME...]
  *
- * Each scenario is run in each shape of the nodes' datapath. The programs are bundled first, as they ship: they start in
- * a third of the time. A guest that dies or falls silent is replaced; the job it was at has failed.
+ * Each scenario is run in each shape of the nodes' datapath. The programs are bundled first, as they ship. A guest that dies or falls silent is replaced; the job it was at has failed.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -144,7 +144,8 @@ export class Session {
   }
 
   /**
-   * mgmtd commits every line by itself, at 5-20 ms, unless the datastores are locked; then all lines are one commit.
+   * mgmtd commits every line by itself unless the datastores are locked; then all lines are one commit, which costs little
+   * more than that of one line.
    * @returns undefined when that was refused: nothing is entered then.
    */
   async #transaction(commands: readonly Command[]): Promise<readonly CommandResult[] | undefined> {

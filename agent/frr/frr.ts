@@ -154,8 +154,8 @@ export class Frr extends EventEmitter<FrrEvents> {
   }
 
   /**
-   * Another text whenever a session comes up or goes down: which of them are down. It costs bgpd a tenth of what the whole
-   * summary does, and hardly anything when all are up.
+   * Another text whenever a session comes up or goes down: which of them are down. It costs bgpd much less than the
+   * whole summary, and hardly anything when all are up.
    */
   async down(): Promise<string> {
     return downOf(await this.#json('bgpd', 'show bgp vrf all summary failed json'))

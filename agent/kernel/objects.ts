@@ -188,7 +188,8 @@ export type Stage =
   | 'raise'
   /**
    * After zebra knows the VNIs: ports of shards. For each VNI that comes up zebra reads all that the VNI's bridge
-   * forwards (zebra_evpn_read_mac_neigh), and each port has two entries there: a thousand of both take it 15 s, not 3.
+   * forwards (zebra_evpn_read_mac_neigh), and each port has two entries there: with ports first, that grows with the
+   * square of how many there are of both.
    */
   | 'plug'
   /** After FRR has let go: deletions. */

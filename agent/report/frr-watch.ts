@@ -1,7 +1,7 @@
 /**
  * Notices that a BGP session or a VNI changed, while somebody wants to know.
  *
- * FRR pushes nothing over vty. Sessions: bgpd is asked which of them are down, a question that costs it less than 0.1 ms,
+ * FRR pushes nothing over vty. Sessions: bgpd is asked which of them are down, a question that costs it next to nothing,
  * and when the answer is another one, everything is read. It is asked after each pass, whenever the kernel tells that a TCP
  * connection in the router's namespace ended, and as long as one is down every second, for none tells that it comes up.
  * When all are up and the kernel tells of ends, nobody asks. VNIs follow links, and links tell: a change in the kernel, a

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { PassReport } from '../reconciler.ts'
 import type { StatusDocument } from './document.ts'
 
-/** An import of it would read all that it exports, WebSocket among it, and so load an HTTP client: 5 MiB for nothing. */
+/** An import of it would read all that it exports, WebSocket among it, and so load an HTTP client that nobody needs. */
 const { createServer } = process.getBuiltinModule('node:http')
 
 export interface Health {

@@ -1,5 +1,5 @@
 /**
- * Asks an FRR daemon over its vty socket: 1 ms where a vtysh process takes 50. For reading state only; the tests keep
+ * Asks an FRR daemon over its vty socket: no vtysh process, and processes are what is slow in the guest. For reading state only; the tests keep
  * their own few lines of it, so that they do not rest on the code they test.
  * Protocol: lib/vty.c, vtysh_client_run() in vtysh/vtysh.c: command NUL -> text NUL NUL NUL status.
  */

@@ -16,8 +16,8 @@ const CLASSES: readonly ShardClass[] = ['l2', 'l3', 'l2-flooding']
 
 /**
  * How many VNIs share a bridge, those on their way out counted. A bridge takes 1023 ports (BR_MAX_PORTS), but zebra reads
- * all that it forwards for each VNI that comes up: measured at 1000 VNIs, one more takes 28 to 60 ms with 1000 a shard,
- * 4 to 6 ms with 128, and no less with 64.
+ * all that it forwards for each VNI that comes up, so one more costs the more the fuller its shard is. Below this number
+ * what the rest costs outweighs it: `hack/bench --shapes single --sizes 1000 --filter add-one` shows what another one does.
  */
 export const SHARD_VNIS = 128
 
