@@ -17,7 +17,7 @@ const LONGEST_STEP_MS = 1000
  */
 const SETTLE_MS = 5000
 const STANDSTILL_MS = 3000
-/** A question for one VNI costs zebra as much as some dozens of rows of the whole table: for more than so many, all are asked for. */
+/** A question for one VNI costs zebra as much as dozens of rows of the whole table: of more than so many, all are read. */
 const NARROW = 32
 
 /** Until `show vrf vni` lists the VNIs that were entered: zebra takes them from mgmtd on its own time. */

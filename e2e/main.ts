@@ -1,9 +1,10 @@
 /**
  * The runner's side on the machine: starts guests, divides the scenarios among them, prints one TAP.
  *
- *     ./hack/e2e [--list] [--datapath single|per-vni|both] [NAME...]
+ *     ./hack/e2e [--list | --help] [--datapath single|per-vni|both] [NAME...]
  *
- * Each scenario is run in each shape of the nodes' datapath. The programs are bundled first, as they ship. A guest that dies or falls silent is replaced; the job it was at has failed.
+ * Each scenario is run in each shape of the nodes' datapath. The programs are bundled first, as they ship. A guest
+ * that dies or falls silent is replaced; the job it was at has failed.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,7 +12,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { GuestEvent, ScenarioResult } from './event.ts'
-import { parseArguments } from './arguments.ts'
+import { helpText, parseArguments } from './arguments.ts'
 import { jobsOf } from './job.ts'
 import { bundlePrograms } from './programs.ts'
 import { allScenarios, type Scenario } from './scenario.ts'
@@ -37,7 +38,11 @@ interface Run {
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const { list, shapes, names: wanted } = parseArguments(words)
+  const { help, list, shapes, names: wanted } = parseArguments(words)
+  if (help) {
+    print(helpText)
+    return 0
+  }
   const all = await allScenarios()
   if (list) {
     const width = Math.max(...all.map(({ name }) => name.length))

@@ -1,6 +1,6 @@
 /**
- * Asks an FRR daemon over its vty socket: no vtysh process, and processes are what is slow in the guest. For reading state only; the tests keep
- * their own few lines of it, so that they do not rest on the code they test.
+ * Asks an FRR daemon over its vty socket: processes, such as vtysh, are what is slow in the guest. For reading state only; the
+ * tests keep their own few lines of it, so that they do not rest on the code they test.
  * Protocol: lib/vty.c, vtysh_client_run() in vtysh/vtysh.c: command NUL -> text NUL NUL NUL status.
  */
 import { connect } from 'node:net'

@@ -9,7 +9,7 @@ const banner = `#!/usr/bin/env node
 import { createRequire as bundleRequire } from 'node:module'
 const require = bundleRequire(import.meta.url)`
 
-/** grpc-js reads .proto files for the service that shows its channels, which nothing here offers; the parser is larger than what needs it. */
+/** grpc-js reads .proto files for the service that shows its channels, which nothing here offers: a large parser. */
 const withoutChannelz: Plugin = {
   name: 'without channelz',
   setup: ({ onResolve, onLoad }) => {
