@@ -9,7 +9,7 @@ import { overlayMTU, underlayMTU } from './mtu.ts'
 import { PASSTHROUGH_ENDS, vethNames, VTEP_LINK, type Ends } from './names.ts'
 import type { AddressObject, KernelObject, LinkObject, MachineFacts, Place, RouteObject } from './objects.ts'
 import { ipBytes, ipText } from './netlink/inet.ts'
-import { layOut, type Layout } from './shape/layout.ts'
+import { layOut, shardsOf, sharedObjects, type Layout, type Shards } from './shape/layout.ts'
 import type { OverlayNeeds } from './shape/overlay.ts'
 import { routerSysctls } from './sysctls.ts'
 
@@ -19,53 +19,70 @@ const LAST_RESORT_METRIC = 4278198272
 
 /** The plan's router as the kernel should have it; empty when the plan has none. */
 export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObject[] {
-  return merged(desiredParts(plan, facts).flatMap(({ objects }) => objects))
+  const { router, passthrough } = plan
+  if (router === undefined) return []
+  const parts = partsOf([...plan.vrfs, ...plan.segments], router, facts)
+  const basis = basisOf(router, passthrough, facts, shardsOf(parts))
+  return merged([...basis, ...parts.flatMap(({ objects }) => objects)])
 }
+
+export type Piece = VrfPlan | SegmentPlan
 
 /** What one piece of a plan comes to. */
 export interface Part {
-  /** Of a VRF or a segment; absent: of the router. */
-  readonly piece?: VrfPlan | SegmentPlan
-  readonly vni?: number | undefined
+  readonly piece: Piece
+  /** Absent: it has no VNI. */
+  readonly needs?: OverlayNeeds | undefined
   readonly place?: Place | undefined
   readonly objects: readonly KernelObject[]
 }
 
 /**
- * The same in parts, with bridges of the host once for each segment that names them. A part is taken from `known` when its
- * piece is the same and in the same place; all else that it depends on must be as it was: the router, the NICs, the shape.
+ * What VRFs and segments come to, with bridges of the host once for each segment that names them. Those that are laid out
+ * already need not be among them, when the datapath's places have theirs. A part is taken from `known` when its piece is
+ * the same and in the same place; all else that it depends on must be as it was: the router, the NICs, the shape.
  */
-export function desiredParts(
-  plan: NodePlan,
+export function partsOf(
+  pieces: readonly Piece[],
+  router: RouterPlan,
   facts: MachineFacts,
-  known: ReadonlyMap<VrfPlan | SegmentPlan, Part> = new Map(),
+  known: ReadonlyMap<Piece, Part> = new Map(),
 ): readonly Part[] {
-  const { router, vrfs, segments, passthrough } = plan
-  if (router === undefined) return []
-  const needs = new Map<VrfPlan | SegmentPlan, OverlayNeeds>()
-  for (const each of [...vrfs, ...segments]) {
-    const own = 'vni' in each ? segmentNeeds(each, router, facts) : vrfNeeds(each, router, facts)
-    if (own !== undefined) needs.set(each, own)
-  }
-  const layout = layOut(facts.datapath, router, [...needs.values()])
-  const part = (piece: VrfPlan | SegmentPlan, make: (needs: OverlayNeeds | undefined) => KernelObject[]): Part => {
-    const own = needs.get(piece)
-    const place = own === undefined ? undefined : layout.place(own.vni)
+  const all = pieces.map((piece) => ({ piece, needs: needsOf(piece, router, facts) }))
+  const layout = layOut(
+    facts.datapath,
+    router,
+    all.flatMap(({ needs }) => needs ?? []),
+  )
+  return all.map(({ piece, needs }) => {
+    const place = needs === undefined ? undefined : layout.place(needs.vni)
     const before = known.get(piece)
     if (before !== undefined && before.place?.shard === place?.shard && before.place?.vid === place?.vid) return before
-    return { piece, vni: own?.vni, place, objects: make(own) }
-  }
-  const basis = [
+    const objects =
+      'vni' in piece
+        ? segmentObjects(piece, needs, layout)
+        : vrfObjects(piece, needs, layout, vrfMTU(piece, router, facts))
+    return { piece, needs, place, objects }
+  })
+}
+
+function needsOf(piece: Piece, router: RouterPlan, facts: MachineFacts): OverlayNeeds | undefined {
+  return 'vni' in piece ? segmentNeeds(piece, router, facts) : vrfNeeds(piece, router, facts)
+}
+
+/** What no VRF and no segment has for itself: the router, what VNIs share, the passthrough. */
+export function basisOf(
+  router: RouterPlan,
+  passthrough: HostSessionPlan | undefined,
+  facts: MachineFacts,
+  shards: Shards,
+): readonly KernelObject[] {
+  return [
     ...routerSysctls(router.for),
     ...localRules(router.for),
     ...underlay(router, facts),
-    ...layout.shared,
+    ...sharedObjects(shards, router),
     ...(passthrough === undefined ? [] : session(passthrough, PASSTHROUGH_ENDS, underlayMTU(router, facts))),
-  ]
-  return [
-    { objects: basis },
-    ...vrfs.map((vrf) => part(vrf, (own) => vrfObjects(vrf, own, layout, vrfMTU(vrf, router, facts)))),
-    ...segments.map((segment) => part(segment, (own) => segmentObjects(segment, own, layout))),
   ]
 }
 

@@ -54,3 +54,17 @@ test('what is wanted alike is the same object, and leaves nothing to compare', (
   t.deepEqual(comparison.operations(), [])
   t.is(comparison.looked, 0)
 })
+
+test('one more segment among many is laid out alone', (t) => {
+  let reads = 0
+  const segments = Array.from({ length: 300 }, (_, at) => {
+    const segment = { ...web, vni: 1000 + at, for: { ...web.for, name: `web-${at}` } }
+    return new Proxy(segment, { get: (of, field) => (reads++, of[field as keyof typeof of]) })
+  })
+  const wishes = new Wishes(new Comparison())
+  wishes.take(plan({ vrfs: [red], segments: segments.slice(1) }), FACTS.nics, 'single')
+  t.true(reads > 300)
+  reads = 0
+  wishes.take(plan({ vrfs: [red], segments }), FACTS.nics, 'single')
+  t.true(reads > 0 && reads < 30, `${reads} looks`)
+})

@@ -1,10 +1,11 @@
 /** Keeps a comparison's side of what is wanted: of a plan that changed, only the pieces that are others are laid out. */
-import type { NodePlan, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
+import type { NodePlan, RouterPlan } from '../../api/plan/node-plan.ts'
 import type { Comparison } from './comparison.ts'
-import { desiredParts, hostBridge, isHostBridge, type Part } from './desired.ts'
+import { basisOf, hostBridge, isHostBridge, partsOf, type Part, type Piece } from './desired.ts'
 import type { DatapathShape, KernelObject, MachineFacts, Place } from './objects.ts'
 import { keyOf } from './objects.ts'
 import { same } from './same.ts'
+import { shardsOf, type Shards } from './shape/layout.ts'
 
 type Bridge = Parameters<typeof hostBridge>[0]
 
@@ -15,7 +16,8 @@ export class Wishes {
   #nics: MachineFacts['nics'] = {}
   #shape: DatapathShape | undefined
   #basis: readonly KernelObject[] = []
-  #parts = new Map<VrfPlan | SegmentPlan, Part>()
+  #shards: Shards = new Map()
+  readonly #parts = new Map<Piece, Part>()
   /** Of the host, by key: one for each segment that names it. */
   readonly #bridges = new Map<string, Bridge[]>()
   /** Where VNIs were placed, also those that may be on their way out still. */
@@ -27,8 +29,8 @@ export class Wishes {
 
   /** Where the VNIs are that are wanted: what somebody deletes comes back where it was. */
   get wanted(): ReadonlyMap<number, Place> {
-    const places = [...this.#parts.values()].flatMap(({ vni, place }) =>
-      vni === undefined || place === undefined ? [] : [[vni, place] as const],
+    const places = [...this.#parts.values()].flatMap(({ needs, place }) =>
+      needs === undefined || place === undefined ? [] : [[needs.vni, place] as const],
     )
     return new Map(places)
   }
@@ -46,20 +48,32 @@ export class Wishes {
       this.#places.clear()
       for (const [vni, place] of seen) this.#places.set(vni, place)
     }
+    const { router, passthrough } = plan
     const facts = { nics, datapath: shape === 'single' ? { shape, places: this.#places } : { shape } } as const
-    const parts = desiredParts(plan, facts, alike ? this.#parts : new Map())
-    const now = new Map(parts.flatMap((part) => (part.piece === undefined ? [] : [[part.piece, part] as const])))
-    const gone = [...this.#parts].flatMap(([piece, part]) => (now.get(piece) === part ? [] : part.objects))
-    const come = [...now].flatMap(([piece, part]) => (this.#parts.get(piece) === part ? [] : [part]))
-    const basis = parts.find(({ piece }) => piece === undefined)?.objects ?? []
-    this.#replace([...this.#basis, ...gone], [...basis, ...come.flatMap(({ objects }) => objects)])
-    for (const { vni, place } of come) if (vni !== undefined && place !== undefined) this.#places.set(vni, place)
+    const pieces = router === undefined ? [] : [...plan.vrfs, ...plan.segments]
+    const now = new Set(pieces)
+    const gone = [...this.#parts.keys()].filter((piece) => !now.has(piece))
+    const come = alike && seen === undefined ? pieces.filter((piece) => !this.#parts.has(piece)) : pieces
+    const made = router === undefined ? [] : partsOf(come, router, facts, alike ? this.#parts : new Map())
+    const others = made.filter((part) => this.#parts.get(part.piece) !== part)
+    const left = [...gone, ...others.map(({ piece }) => piece)].flatMap(
+      (piece) => this.#parts.get(piece)?.objects ?? [],
+    )
+    for (const piece of gone) this.#parts.delete(piece)
+    for (const part of others) this.#parts.set(part.piece, part)
+    for (const { needs, place } of others) if (needs && place) this.#places.set(needs.vni, place)
+
+    const shards = shardsOf(this.#parts.values())
+    const sameBasis = alike && passthrough === this.#plan?.passthrough && same([...shards], [...this.#shards])
+    const before = this.#basis
+    if (!sameBasis) this.#basis = router === undefined ? [] : basisOf(router, passthrough, facts, shards)
+    const comes = others.flatMap(({ objects }) => objects)
+    this.#replace(sameBasis ? left : [...before, ...left], sameBasis ? comes : [...this.#basis, ...comes])
     this.#plan = plan
-    this.#router = plan.router
+    this.#router = router
     this.#nics = nics
     this.#shape = shape
-    this.#basis = basis
-    this.#parts = now
+    this.#shards = shards
   }
 
   #replace(gone: readonly KernelObject[], come: readonly KernelObject[]): void {

@@ -6,28 +6,21 @@ import { perVni } from './per-vni.ts'
 import { place } from './place.ts'
 import { shard, shardClassOf, single } from './single.ts'
 
+/** Shards that are in use, by number, with the MTU that the largest of their VNIs needs. */
+export type Shards = ReadonlyMap<number, number>
+
 export interface Layout {
-  /** What VNIs share. */
-  readonly shared: readonly KernelObject[]
   readonly overlay: (needs: OverlayNeeds) => Overlay
   /** Of a VNI in the single shape. */
   readonly place: (vni: number) => Place | undefined
 }
 
-/** `all` has the needs of every VNI of the plan. */
+/** For these VNIs; others have the places that the datapath names. */
 export function layOut(datapath: Datapath, router: RouterPlan, all: readonly OverlayNeeds[]): Layout {
-  if (datapath.shape === 'per-vni') return { shared: [], overlay: perVni, place: () => undefined }
+  if (datapath.shape === 'per-vni') return { overlay: perVni, place: () => undefined }
   const vnis = all.map((needs) => ({ vni: needs.vni, class: shardClassOf(needs) }))
   const places = place(vnis, datapath.places)
-  const mtus = new Map<number, number>()
-  for (const { vni, mtu } of all) {
-    const at = places.get(vni)
-    if (at !== undefined) mtus.set(at.shard, Math.max(mtu, mtus.get(at.shard) ?? 0))
-  }
-  const local = all[0]?.local ?? ''
-  const shards = [...mtus].toSorted(([a], [b]) => a - b)
   return {
-    shared: shards.flatMap(([number, mtu]) => shard(number, mtu, router, local)),
     place: (vni) => places.get(vni),
     overlay: (needs) => {
       const at = places.get(needs.vni)
@@ -35,4 +28,20 @@ export function layOut(datapath: Datapath, router: RouterPlan, all: readonly Ove
       return single(needs, at, router.routerMAC)
     },
   }
+}
+
+export function shardsOf(
+  vnis: Iterable<{ readonly needs?: OverlayNeeds | undefined; readonly place?: Place | undefined }>,
+): Shards {
+  const mtus = new Map<number, number>()
+  for (const { needs, place: at } of vnis) {
+    if (at !== undefined && needs !== undefined) mtus.set(at.shard, Math.max(needs.mtu, mtus.get(at.shard) ?? 0))
+  }
+  return mtus
+}
+
+/** What VNIs share. */
+export function sharedObjects(shards: Shards, router: RouterPlan): readonly KernelObject[] {
+  const local = router.vteps[0] ?? ''
+  return [...shards].toSorted(([a], [b]) => a - b).flatMap(([number, mtu]) => shard(number, mtu, router, local))
 }
