@@ -91,12 +91,13 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
       const reasons = await nextReasons(wake, reconciler, options.resyncSeconds, signal)
       if (reasons.length === 0) break
       const asked = waiters.splice(0)
+      rest.interrupt()
       datapath.decide()
       await datapath.during(() => reconciler.pass(reasons, signal))
       passEnded = performance.now()
       link?.changed()
       if (reconciler.changedLast) link?.hint('link')
-      if (reconciler.workedLast) rest.begin()
+      rest.resume(reconciler.workedLast)
       for (const resolve of asked) resolve(reconciler.lastPass)
     }
   } finally {

@@ -17,7 +17,8 @@ const RETRY_LAST_MS = 5000
 const REVIVE_MS = 1000
 /** How long an agent that goes for good waits for FRR to answer. */
 const GIVE_BACK_MS = 60_000
-const SAVE_MS = 100
+/** What dies before is put right by the next pass with what it should have. */
+const SAVE_MS = 1000
 
 export type SupplyOptions = Pick<AgentOptions, 'frr' | 'frrName' | 'frrSockets'> & {
   readonly netnsPath: string

@@ -14,6 +14,7 @@ import { keyOf, type Pass } from './pass.ts'
 import { Progress, type ProgressReport } from './progress.ts'
 import { keyOfRef, type ResourceState } from './resource-state.ts'
 import { ResourceStates, type Clock, type ResourceReport } from './resource-states.ts'
+import type { Work } from './rest.ts'
 import type { Look } from './resync.ts'
 import type { Planned } from './source/planned.ts'
 
@@ -39,6 +40,12 @@ const FRESH: ReadonlySet<string> = new Set(['start', 'resync', 'asked'])
 
 /** A change may need a second round, for what depends on the first; more means that it does not converge. */
 const ROUNDS = 2
+
+/** What is plugged in at once without waiting for FRR to catch up before it: that costs FRR less than the wait costs them. */
+const FEW = 16
+
+/** Steps of a pass that take memory for a moment. */
+const MUCH = 100
 
 interface Seen<Op, C> {
   readonly create: readonly Op[]
@@ -139,9 +146,10 @@ export class Reconciler<Op extends Step, C extends Step> {
       await this.#do(pass, 'making links', create, progress, signal)
       await this.#configure(pass, seen.switching ? await this.#frrCommands(pass, false) : commands, progress, signal)
       await this.#do(pass, 'raising links', raise, progress, signal)
-      if (plug.length > 0) await this.#catchUp(pass, touched, progress, signal)
+      if (plug.length > FEW) await this.#catchUp(pass, touched, progress, signal)
       await this.#do(pass, 'plugging in', plug, progress, signal)
       if (pass.frrAway === undefined && !pass.nodeFailed) await this.#do(pass, 'removing', remove, progress, signal)
+      if (plug.length > 0 && plug.length <= FEW) await this.#catchUp(pass, touched, progress, signal)
       if (this.#changes === changes) break
     }
     progress.phase('asking FRR what it knows')
@@ -305,9 +313,13 @@ export class Reconciler<Op extends Step, C extends Step> {
     return last !== undefined && last.netlinkWrites + last.frrCommands > 0
   }
 
-  /** Whether the last pass did that, or looked at everything anew: both take memory for a moment. */
-  get workedLast(): boolean {
-    return this.changedLast || this.#lastPass?.reasons.some((reason) => FRESH.has(reason)) === true
+  /** How much the last pass did; to look at everything anew is much. */
+  get workedLast(): Work {
+    const last = this.#lastPass
+    if (last === undefined) return 'nothing'
+    const steps = last.netlinkWrites + last.frrCommands
+    if (steps >= MUCH || last.reasons.some((reason) => FRESH.has(reason))) return 'much'
+    return steps > 0 ? 'little' : 'nothing'
   }
 
   get lastPass(): PassReport | undefined {

@@ -5,37 +5,71 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { addon } from './kernel/netlink/addon.ts'
+import { monotonicClock, type Clock } from '../pace/clock.ts'
 
-/** After the last work; more work begins it anew. */
-const AFTER_MS = 2000
+/**
+ * How long after the last work. A collection takes long enough to be felt by a change that meets it: after a little work,
+ * which is often followed by more, there is no hurry.
+ */
+const AFTER_MS = { much: 2000, little: 30_000 }
 /** Less than this is not worth a collection. */
 const GROWN_BYTES = 4 << 20
 
-type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void
+export type Work = 'nothing' | 'little' | 'much'
 
 export class Rest implements Disposable {
-  #timer: NodeJS.Timeout | undefined
-  #collect: Collect | undefined
-  /** Size of the heap after the last collection. */
-  #heapBytes = 0
+  readonly #clock: Clock
+  readonly #giveBack: () => void
+  #waiting = new AbortController()
+  /** What was done since memory was given back, and when it will be. */
+  #done: Work = 'nothing'
+  #due = 0
 
-  /** Work has ended. */
-  begin(): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#giveBack(), AFTER_MS).unref()
+  constructor(clock: Clock = monotonicClock, giveBack: () => void = givingBack()) {
+    this.#clock = clock
+    this.#giveBack = giveBack
   }
 
-  #giveBack(): void {
-    if (getHeapStatistics().total_heap_size > this.#heapBytes + GROWN_BYTES) {
-      this.#collect ??= collector()
-      this.#collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-      this.#heapBytes = getHeapStatistics().total_heap_size
-    }
-    addon().trimMemory()
+  /** Work begins. */
+  interrupt(): void {
+    this.#waiting.abort()
+  }
+
+  /** It has ended. */
+  resume(work: Work): void {
+    this.interrupt()
+    if (work === 'much' || this.#done === 'nothing') this.#done = work
+    if (this.#done === 'nothing') return
+    if (work !== 'nothing') this.#due = this.#clock.now() + AFTER_MS[this.#done]
+    void this.#after(this.#due - this.#clock.now())
+  }
+
+  async #after(ms: number): Promise<void> {
+    const { signal } = (this.#waiting = new AbortController())
+    await this.#clock.wait(ms, signal)
+    if (signal.aborted) return
+    this.#done = 'nothing'
+    this.#giveBack()
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer)
+    this.interrupt()
+  }
+}
+
+type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void
+
+function givingBack(): () => void {
+  let collect: Collect | undefined
+  /** Size of the heap after the last collection. */
+  let heapBytes = 0
+  return () => {
+    if (getHeapStatistics().total_heap_size > heapBytes + GROWN_BYTES) {
+      collect ??= collector()
+      collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+      heapBytes = getHeapStatistics().total_heap_size
+    }
+    addon().trimMemory()
   }
 }
 
