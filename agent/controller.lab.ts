@@ -9,7 +9,8 @@ import type { NodePlan } from '../api/plan/node-plan.ts'
 import { revisionOf } from '../api/plan/revision.ts'
 import { snapshotOf } from '../api/snapshot/snapshot.ts'
 import { PlanUpdateSchema } from '../api/wire/generated/distribution_pb.ts'
-import { FakeController, makePki, type FakeStream } from './source/fake-controller.ts'
+import { FakeController, type FakeStream } from '../e2e/peers/fake-controller.ts'
+import { makePki } from '../e2e/peers/pki.ts'
 import { LabAgent, sh, UNDERLAY } from './lab-agent.ts'
 
 const RED = `

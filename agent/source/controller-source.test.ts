@@ -7,7 +7,8 @@ import type { ControllerOptions } from '../options.ts'
 import { addressesOf, targetOf, targetText, type Target } from './controller-dial.ts'
 import { ControllerSource, redialMs } from './controller-source.ts'
 import type { Conversation, Sender } from './controller-stream.ts'
-import { FakeController, makePki, type FakeStream } from './fake-controller.ts'
+import { FakeController, type FakeStream } from '../../e2e/peers/fake-controller.ts'
+import { makePki } from '../../e2e/peers/pki.ts'
 
 const pki = await makePki(['controller.example', '127.0.0.1'])
 

@@ -5,7 +5,8 @@ import { createServer as createTLS } from 'node:tls'
 import { createLog } from '../../log/log.ts'
 import { targetText } from './controller-dial.ts'
 import { ControllerSource } from './controller-source.ts'
-import { FakeController, makePki, type FakeStream, type Pki } from './fake-controller.ts'
+import { FakeController, type FakeStream } from '../../e2e/peers/fake-controller.ts'
+import { makePki, type Pki } from '../../e2e/peers/pki.ts'
 
 const NAME = 'controller.example'
 const pki = await makePki([NAME])
