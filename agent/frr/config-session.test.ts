@@ -55,8 +55,7 @@ test('inside a BGP instance nothing is waited for', async (t) => {
   ])
   t.true(results.every(({ outcome }) => outcome === 'ok'))
   t.deepEqual(rounds, [
-    ['configure terminal'],
-    [red],
+    ['configure terminal', red],
     [
       'bgp router-id 1.1.1.1',
       'address-family ipv4 unicast',
@@ -75,6 +74,40 @@ test('inside a BGP instance nothing is waited for', async (t) => {
   ])
 })
 
+test('in an instance that is known to be there a change is one round', async (t) => {
+  const { vty, rounds } = await daemon(t)
+  const change = async (...commands: Command[]) => {
+    await using session = await Session.begin(vty, 'bgpd', () => undefined, [red, 'router bgp 1'])
+    return await session.enter(commands)
+  }
+  const family = 'address-family ipv4 unicast'
+  const commands = [...inBlock([red, family], 'network 10.0.0.0/8'), ...inBlock(['router bgp 1', family], 'a')]
+  const results = await change(...commands)
+  t.true(results.every(({ outcome }) => outcome === 'ok'))
+  await change(...inBlock([red], 'b'))
+  t.deepEqual(rounds, [
+    ['configure terminal', red, family, 'network 10.0.0.0/8', 'router bgp 1', family, 'a'],
+    ['end', 'configure terminal', red, 'b'],
+  ])
+})
+
+test('an instance that goes and comes again is waited for', async (t) => {
+  const { vty, rounds } = await daemon(t, (line) => line === red)
+  const session = await Session.begin(vty, 'bgpd', () => undefined, [red])
+  const results = await session.enter([...inBlock([], `no ${red}`, red), ...inBlock([red], 'a')])
+  t.deepEqual(
+    results.map(({ outcome }) => outcome),
+    ['ok', 'refused', 'skipped'],
+  )
+  t.false(rounds.flat().includes('a'))
+})
+
+test('a daemon that refuses configuration mode takes nothing', async (t) => {
+  const { vty } = await daemon(t, (line) => line === 'configure terminal')
+  const session = await Session.begin(vty, 'bgpd', () => undefined, [red])
+  await t.throwsAsync(session.enter(inBlock([red], 'a')), { code: 'unexpected' })
+})
+
 test('instances are made one behind the other, then get their lines, and nothing is waited for', async (t) => {
   const { vty, rounds } = await daemon(t)
   const session = await Session.begin(vty, 'bgpd', () => undefined)
@@ -91,8 +124,8 @@ test('instances are made one behind the other, then get their lines, and nothing
     [...commands, ...inBlock([], 'route-map x permit 10')].map((command) => [command, 'ok']),
   )
   const contents = (name: string) => [name, 'bgp graceful-restart', family, 'network 10.0.0.0/8']
-  const [, first, lines, ...others] = rounds
-  t.deepEqual(first, names.slice(0, 16))
+  const [first, lines, ...others] = rounds
+  t.deepEqual(first, ['configure terminal', ...names.slice(0, 16)])
   // The instance made last is where we stand.
   t.deepEqual(lines, names.slice(0, 16).flatMap(contents))
   t.deepEqual(others.flat(), [
@@ -120,11 +153,8 @@ test('instances go one behind the other; one that still has its VNI is asked to 
   const after = [...inBlock([], 'route-map x permit 10'), ...inBlock(['route-map x permit 10'], 'match tag 1')]
   const results = await session.enter([...commands, ...after])
   t.true(results.every(({ outcome }) => outcome === 'ok'))
-  const [, first, ...others] = rounds
-  t.deepEqual(
-    first,
-    commands.map(({ line }) => line),
-  )
+  const [first, ...others] = rounds
+  t.deepEqual(first, ['configure terminal', ...commands.map(({ line }) => line)])
   t.deepEqual(others.flat(), ['no router bgp 1 vrf b', 'no router bgp 1', 'route-map x permit 10', 'match tag 1'])
 })
 

@@ -16,35 +16,46 @@ export class Session {
   #at: readonly string[] = []
   /** A refused line may have moved us: FRR also tries it in the blocks around (lib/command.c, cmd_execute_command). */
   #lost = false
-  /** BGP instances that were made here. */
-  readonly #made = new Set<string>()
+  /** BGP instances that are there for sure. */
+  readonly #instances: Set<string>
+  /** Configuration mode was entered. Before it only commands to look are known, so what is sent ahead does nothing there. */
+  readonly #opened: Promise<void>
 
-  private constructor(vty: Vty, daemon: Daemon, count: () => void) {
+  private constructor(vty: Vty, daemon: Daemon, count: () => void, instances: Iterable<string>) {
     this.#vty = vty
     this.#daemon = daemon
     this.#count = count
+    this.#instances = new Set(instances)
+    this.#opened = this.#open('configure terminal')
+    this.#opened.catch(() => undefined)
   }
 
-  /** @param count called for every command that is entered. */
-  static async begin(vty: Vty, daemon: Daemon, count: () => void): Promise<Session> {
-    const session = new Session(vty, daemon, count)
-    await session.#open('configure terminal')
+  /** @param count called for every command that is entered. @param instances `router bgp` lines known to be there. */
+  static async begin(vty: Vty, daemon: Daemon, count: () => void, instances: Iterable<string> = []): Promise<Session> {
+    const session = new Session(vty, daemon, count, instances)
+    if (daemon === 'mgmtd') await session.#opened
     return session
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // A daemon that went away has told so already.
-    if (!this.#vty.closed) await this.#vty.send('end').catch(() => undefined)
+    if (this.#vty.closed) return
+    const ended = this.#vty.send('end').catch(() => undefined)
+    if (this.#daemon === 'mgmtd') await ended
   }
 
   /** The commands that configuration mode knows. */
   async list(): Promise<string> {
+    await this.#opened
     return (await this.#vty.send('list')).text
   }
 
   /** Enters commands in order; what a refusal means for the others is the caller's decision. */
   async enter(commands: readonly Command[]): Promise<readonly CommandResult[]> {
-    if (this.#daemon !== 'mgmtd') return this.#pipelined(commands)
+    if (this.#daemon !== 'mgmtd') {
+      const [results] = await Promise.all([this.#pipelined(commands), this.#opened])
+      return results
+    }
     const results: CommandResult[] = []
     for (const commit of commitsOf(commands)) {
       results.push(...((await this.#transaction(commit)) ?? (await this.#oneByOne(commit))))
@@ -54,6 +65,7 @@ export class Session {
 
   /** Enters the inverse of each; yields FRR's text where it refused, '' where not. */
   async takeBack(commands: readonly Command[]): Promise<readonly string[]> {
+    await this.#opened
     const texts: string[] = []
     for (const command of commands) texts.push(await this.#takeBackOne(command))
     return texts
@@ -121,7 +133,7 @@ export class Session {
     const problem = await this.#moveTo([])
     if (problem !== undefined) return new Map()
     const results = await Promise.all(commands.map((command) => this.#one(command)))
-    for (const { command, outcome } of results) if (outcome === 'ok') this.#made.add(command.line)
+    for (const { command, outcome } of results) if (outcome === 'ok') this.#instances.add(command.line)
     return new Map(results.map((result) => [result.command, result]))
   }
 
@@ -130,7 +142,7 @@ export class Session {
     const [instance, family = 'address-family ', more] = to
     return (
       instance?.startsWith('router bgp ') === true &&
-      (instance === this.#at[0] || this.#made.has(instance)) &&
+      (instance === this.#at[0] || this.#instances.has(instance)) &&
       family.startsWith('address-family ') &&
       more === undefined
     )
@@ -170,6 +182,7 @@ export class Session {
 
   async #one(command: Command): Promise<CommandResult> {
     this.#count()
+    if (removesInstance(command)) this.#instances.delete(command.line.replace(/^no /, ''))
     // FRR takes a distinguisher that happens to equal the automatic one for it and does not keep it
     // (bgpd/bgp_evpn_vty.c, bgp_evpn_vni_rd): have another one there before.
     const before = command.line.startsWith('rd ') ? this.#vty.send('rd 0.0.0.1:1') : undefined
@@ -217,7 +230,7 @@ export class Session {
     const shared = this.#at.findIndex((line, at) => line !== context[at])
     const keep = shared < 0 ? this.#at.length : shared
     // FRR takes `router bgp` inside another block for what it is (lib/command.c, cmd_execute_command).
-    const direct = keep === 0 && this.#made.has(context[0] ?? '')
+    const direct = keep === 0 && this.#instances.has(context[0] ?? '')
     const left = direct ? [] : closings(this.#at, keep)
     this.#at = context
     const answers: (readonly [string, Promise<Answer>])[] = []

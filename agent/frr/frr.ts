@@ -235,7 +235,8 @@ export class Frr extends EventEmitter<FrrEvents> {
       this.commands++
       done?.(1)
     }
-    await using session = await Session.begin(link.config, daemon, count)
+    const instances = this.known.tree?.body.flatMap(({ line }) => (line.startsWith('router bgp ') ? [line] : []))
+    await using session = await Session.begin(link.config, daemon, count, instances)
     return await work(session)
   }
 

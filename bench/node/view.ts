@@ -5,6 +5,7 @@ import { Vty } from '../../agent/frr/vty.ts'
 import { listAddresses } from '../../agent/kernel/netlink/address.ts'
 import { Feed } from '../../agent/kernel/netlink/feed.ts'
 import { getLink, listLinks } from '../../agent/kernel/netlink/link.ts'
+import { NetlinkError } from '../../agent/kernel/netlink/netlink-error.ts'
 import { Netlink } from '../../agent/kernel/netlink/netlink.ts'
 import { differences, knownOf, type Expected, type Known } from './expected.ts'
 import type { Signs } from './signs.ts'
@@ -136,7 +137,13 @@ export class View implements Disposable {
     const [address, name = ''] = wanted.split(' ')
     const link = getLink(this.#router, name)
     if (link === undefined) return false
-    return listAddresses(this.#router, { link: link.index }).some((each) => each.address === address)
+    try {
+      return listAddresses(this.#router, { link: link.index }).some((each) => each.address === address)
+    } catch (error) {
+      // It went in between.
+      if (error instanceof NetlinkError && error.code === 'ENODEV') return false
+      throw error
+    }
   }
 
   async #json(vty: Vty, line: string): Promise<unknown> {
