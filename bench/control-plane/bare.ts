@@ -4,9 +4,9 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { memoryOf } from '../process/cost.ts'
 import { BARE_LAYERS, type BareLayer, type BareLook, type BareServer } from './bare-messages.ts'
 import { shippedEnvironment } from './shipped.ts'
 
@@ -34,7 +34,8 @@ export async function compareBare(connections: number, nodeFlags: readonly strin
   )
   for (const { layer, without, along } of rows) {
     const each = (along - without) / connections
-    const cells = [WHAT[layer], mebibytes(without), mebibytes(along), each.toFixed(1), mebibytes(without + 5000 * each)]
+    const sizes = [without.toFixed(0), along.toFixed(0), (each * 1024).toFixed(1), (without + 5000 * each).toFixed(0)]
+    const cells = [WHAT[layer], ...sizes]
     process.stdout.write(`| ${cells.join(' | ')} |\n`)
   }
 }
@@ -77,8 +78,5 @@ async function rested(server: ChildProcess): Promise<BareLook> {
   return look
 }
 
-/** KiB. */
-const resident = ({ pid }: ChildProcess): number =>
-  Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-
-const mebibytes = (kibibytes: number): string => (kibibytes / 1024).toFixed(0)
+/** MiB. */
+const resident = ({ pid }: ChildProcess): number => memoryOf(pid ?? 0).rss

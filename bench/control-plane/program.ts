@@ -1,19 +1,15 @@
 /** A program of the simulation in a process of its own, and what it costs as the kernel counts it. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { cpuSeconds, memoryOf, resetPeak, type Memory } from '../process/cost.ts'
 
-/** MiB and seconds. */
-export interface Cost {
-  readonly rss: number
-  /** The most since `resetPeak`. */
-  readonly peak: number
+export interface Cost extends Memory {
+  /** CPU seconds since its start. */
   readonly cpu: number
 }
 
-/** USER_HZ, which /proc counts in, is 100 on every platform that Node.js runs on. */
-const TICKS = 100
 const READY_MS = 60_000
 
 export class Program {
@@ -47,19 +43,12 @@ export class Program {
   }
 
   cost(): Cost {
-    const { pid } = this.#child
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const megabytes = (field: string): number =>
-      Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // After the name, which may hold anything, utime and stime are the 12th and 13th field: proc(5).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return { rss: megabytes('VmRSS'), peak: megabytes('VmHWM'), cpu: (Number(fields[11]) + Number(fields[12])) / TICKS }
+    return { ...memoryOf(this.#pid), cpu: cpuSeconds(this.#pid) ?? Number.NaN }
   }
 
-  /** From now on `peak` is of what comes: proc(5), clear_refs. */
+  /** From now on `peak` is of what comes. */
   resetPeak(): void {
-    writeFileSync(`/proc/${this.#child.pid}/clear_refs`, '5')
+    resetPeak(this.#pid)
   }
 
   log(): string {
@@ -68,6 +57,11 @@ export class Program {
 
   tail(): string {
     return this.log().trimEnd().split('\n').slice(-15).join('\n')
+  }
+
+  /** 0, of which the kernel knows nothing, when it could not be started. */
+  get #pid(): number {
+    return this.#child.pid ?? 0
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {

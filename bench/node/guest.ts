@@ -11,8 +11,8 @@ import { once } from 'node:events'
 import { release } from 'node:os'
 import { plan } from '../../api/plan/plan.ts'
 import { messageOf } from '../../log/log.ts'
+import { memoryOf } from '../process/cost.ts'
 import { command } from './command.ts'
-import { rssOf } from './cost.ts'
 import { LivingNode } from './life.ts'
 import { livesOf, sizesOf, type Life } from './lives.ts'
 import { calm } from './node.ts'
@@ -133,7 +133,7 @@ async function bareMemory(): Promise<number> {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6); console.log()'])
   try {
     await once(child.stdout, 'data')
-    return rssOf(child.pid ?? 0)
+    return memoryOf(child.pid ?? 0).rss
   } finally {
     child.kill()
   }

@@ -6,7 +6,8 @@ import { Netlink } from '../../agent/kernel/netlink/netlink.ts'
 import type { NodePlan } from '../../api/plan/node-plan.ts'
 import { batched, baseline, floor, kernelObjects, leftInFrr, ours, type Party } from './contestant.ts'
 import { making } from './batch.ts'
-import { cpuOf, rssOf, since } from './cost.ts'
+import { memoryOf } from '../process/cost.ts'
+import { cpuOf, since } from './cost.ts'
 import { expectedOf, type Expected } from './expected.ts'
 import type { Life } from './lives.ts'
 import { calm, Node } from './node.ts'
@@ -216,7 +217,7 @@ export class LivingNode {
     if (!this.#has('memory') || !this.#ours || pid === undefined) return
     await calm()
     await sleep(this.#options.restSeconds * 1000)
-    this.#sample({ name: 'memory', shape: this.#life.shape, value: rssOf(pid) })
+    this.#sample({ name: 'memory', shape: this.#life.shape, value: memoryOf(pid).rss })
   }
 
   async #idle(): Promise<void> {

@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import { ManagedFrr } from '../../agent/frr/managed.ts'
@@ -35,10 +35,8 @@ export interface NodeOptions {
 /** Longest for something small, and for a plan of thousands of VNIs. */
 const SMALL_MS = 60_000
 const LARGE_MS = 900_000
-/** As the controller does: messages of about 64 KiB. */
-const PIECES_A_MESSAGE = 100
-
-let made = 0
+/** As the controller does: messages of about 14 KiB. */
+const PIECES_A_MESSAGE = 70
 
 export class Node {
   /** Name of the router's namespace and of FRR's path space. */
@@ -56,8 +54,8 @@ export class Node {
 
   private constructor(options: NodeOptions, pki: Pki, controller: FakeController) {
     this.#options = options
-    this.router = `bench${++made}`
     this.#base = mkdtempSync('/tmp/nodeleaf-bench-')
+    this.router = basename(this.#base).replace('nodeleaf-', '')
     this.#pki = pki
     this.#controller = controller
     this.#frr = new ManagedFrr({ name: this.router, netns: `/run/netns/${this.router}` })
