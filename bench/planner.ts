@@ -9,6 +9,7 @@ import { FabricPlanner } from '../api/plan/fabric-planner.ts'
 import type { NodeFacts } from '../api/plan/node-facts.ts'
 import { plan } from '../api/plan/plan.ts'
 import type { PlanVersion } from '../api/plan/plan-version.ts'
+import { atOnce } from '../api/plan/steps.ts'
 import { snapshotOf, type Snapshot } from '../api/snapshot/snapshot.ts'
 
 const [nodeCount = 5000, vniCount = 2000, rackCount = 40] = process.argv.slice(2).map(Number)
@@ -79,7 +80,7 @@ const held = new Map<string, PlanVersion>()
 function change(what: string, next: readonly AnyResource[], nodes = facts): void {
   objects = next
   snapshot = snapshotOf(objects)
-  const changed = timed(`${what}: plan`, () => planner.update(snapshot, nodes))
+  const changed = timed(`${what}: plan`, () => atOnce(planner.update(snapshot, nodes)))
   let pieces = 0
   timed(`${what}: hand out`, () => {
     for (const name of changed) {
@@ -96,8 +97,8 @@ function change(what: string, next: readonly AnyResource[], nodes = facts): void
 console.log(`${nodeCount} nodes, ${vniCount} VNIs, ${rackCount} racks`)
 const before = memory()
 console.log(`objects alone: RSS ${megabytes(before.rss)}`)
-timed('underlays', () => planner.underlays(snapshot, facts))
-timed('first plans', () => planner.update(snapshot, facts))
+timed('underlays', () => atOnce(planner.underlays(snapshot, facts)))
+timed('first plans', () => atOnce(planner.update(snapshot, facts)))
 timed('first revisions', () => {
   for (const { name } of facts) {
     const version = planner.current(name)

@@ -3,6 +3,7 @@
  * agents and says how they fare. A replica that does not lead refuses agents, and answers admission all the same.
  */
 import { Registry } from 'prom-client'
+import { FabricPlanner } from '../api/plan/fabric-planner.ts'
 import type { PlanVersion } from '../api/plan/plan-version.ts'
 import type { Detail, Hello, Report } from '../api/wire/generated/distribution_pb.ts'
 import type { Log } from '../log/log.ts'
@@ -73,9 +74,11 @@ export async function runController(
   stack.defer(() => ending.abort())
   const until = AbortSignal.any([signal, ending.signal])
   const leaderMetrics = createLeaderMetrics(registry)
+  const planner = new FabricPlanner()
   const lead = async (term: AbortSignal): Promise<void> => {
     const leader = new Leader({
       store,
+      planner,
       log,
       metrics: leaderMetrics,
       now: Date.now,

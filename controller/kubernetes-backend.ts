@@ -45,12 +45,18 @@ export async function openKubernetes(
   if (cluster === undefined) throw new Error('this is no Pod of a cluster: give --kubeconfig FILE')
   await using opened = new AsyncDisposableStack()
   const metrics = createKubeMetrics(registry)
-  const api = new Api({
-    cluster,
-    userAgent: `${NAME}/${manifest.version}`,
-    observe: ({ verb, at, result }) => metrics.requests.inc({ verb, resource: at.type.plural, result }),
-  })
-  opened.defer(() => api.close())
+  const open = (): Api => {
+    const api = new Api({
+      cluster,
+      userAgent: `${NAME}/${manifest.version}`,
+      observe: ({ verb, at, result }) => metrics.requests.inc({ verb, resource: at.type.plural, result }),
+    })
+    opened.defer(() => api.close())
+    return api
+  }
+  const api = open()
+  // Connections are few: thousands of agents that come at once have their tokens reviewed, and the Lease must not wait for that.
+  const leaseApi = open()
   const events = new EventRecorder({
     api,
     reportingController: 'nodeleaf.io/controller',
@@ -92,7 +98,7 @@ export async function openKubernetes(
       let leading: Promise<void> = Promise.resolve()
       const broken = Promise.withResolvers<never>()
       election = new Election({
-        api,
+        api: leaseApi,
         namespace,
         name: NAME,
         identity: name,

@@ -2,7 +2,9 @@ import { create } from '@bufbuild/protobuf'
 import test, { type ExecutionContext } from 'ava'
 import { Registry } from 'prom-client'
 import { underlay as underlayKind, type Underlay } from '../api/kinds/underlay.ts'
+import { FabricPlanner } from '../api/plan/fabric-planner.ts'
 import type { L2VNI } from '../api/kinds/l2vni.ts'
+import type { Steps } from '../api/plan/steps.ts'
 import { snapshotOf } from '../api/snapshot/snapshot.ts'
 import { HelloSchema, ReportSchema } from '../api/wire/generated/distribution_pb.ts'
 import { createLog } from '../log/log.ts'
@@ -10,7 +12,7 @@ import { until } from './distribution/stage.ts'
 import type { FabricStore } from './fabric/fabric-store.ts'
 import { routerNodeOf } from './fabric/router-node-spec.ts'
 import type { Condition, Declared, ResourceStatus, RouterNodeSeen, World } from './fabric/world.ts'
-import { Leader } from './leader.ts'
+import { Leader, type LeaderOptions } from './leader.ts'
 import { createLeaderMetrics } from './metrics.ts'
 
 function underlay(cidrs: readonly string[]): Underlay {
@@ -22,10 +24,16 @@ function underlay(cidrs: readonly string[]): Underlay {
   return { kind: 'Underlay', metadata: { name: 'fabric' }, spec }
 }
 
-const l2vni = (vni: number): L2VNI => ({
+const l2vni = (vni: number, host?: string): L2VNI => ({
   kind: 'L2VNI',
-  metadata: { name: 'web' },
-  spec: { vni, gatewayIPs: [], routeTargets: { import: [], export: [] }, suppressARP: true },
+  metadata: { name: `web-${host ?? 'all'}` },
+  spec: {
+    vni,
+    gatewayIPs: [],
+    routeTargets: { import: [], export: [] },
+    suppressARP: true,
+    ...(host === undefined ? {} : { nodeSelector: { matchLabels: { host } } }),
+  },
 })
 
 /** A document in which a person gives the node an index. */
@@ -54,14 +62,14 @@ function worldOf({ resources, nodes, routerNodes = [] }: Parts, statuses: Readon
   })
   return {
     snapshot: snapshotOf(resources.map(([, resource]) => resource)),
-    nodes: nodes.map((name) => ({ name, labels: {}, uid: name })),
+    nodes: nodes.map((name) => ({ name, labels: { host: name }, uid: name })),
     declared,
     routerNodes,
   }
 }
 
-/** A leader over a store in memory whose ledger can be made to fail. */
-function stage(t: ExecutionContext) {
+/** A leader over a store in memory whose ledger can be made to fail; `term` begins another one over the same. */
+function stage(t: ExecutionContext, planner = new FabricPlanner(), clock?: () => number) {
   const statuses = new Map<string, ResourceStatus>()
   const log: string[] = []
   const ledger: { text: string | undefined; fails: boolean } = { text: undefined, fails: false }
@@ -81,8 +89,9 @@ function stage(t: ExecutionContext) {
     applyRouterNodeDetail: async () => {},
     record: () => {},
   }
-  const leader = new Leader({
+  const options: LeaderOptions = {
     store: store as unknown as FabricStore,
+    planner,
     log: createLog({ level: 'info', format: 'kv', write: (line) => log.push(line), now: () => new Date() }),
     metrics: createLeaderMetrics(new Registry()),
     now: Date.now,
@@ -90,15 +99,28 @@ function stage(t: ExecutionContext) {
     agentGraceMs: 60_000,
     changed: () => {},
     requestDetail: () => {},
-  })
-  const stop = new AbortController()
-  const running = leader.run(stop.signal)
-  t.teardown(async () => {
-    stop.abort()
-    await running
-  })
+    ...(clock === undefined ? {} : { monotonic: clock }),
+  }
+  const begin = () => {
+    const leader = new Leader(options)
+    const stop = new AbortController()
+    const running = leader.run(stop.signal)
+    const end = async (): Promise<void> => {
+      stop.abort()
+      await running
+    }
+    t.teardown(end)
+    return { leader, end }
+  }
+  let { leader, end } = begin()
   return {
-    leader,
+    get leader() {
+      return leader
+    },
+    async term(): Promise<void> {
+      await end()
+      ;({ leader, end } = begin())
+    },
     ledger,
     log,
     show(parts: Parts): void {
@@ -176,3 +198,68 @@ test('of two documents that give the same index the first stands, and the other 
   await until(() => it.log.some((line) => line.includes('withheld')), 'it is told')
   t.regex(it.log.find((line) => line.includes('withheld')) ?? '', /RouterNode\/node3.*value=9 holder=node2 keeps=2/)
 })
+
+test('a lease that was lost and won again: nothing is told before a round is over, and only what changed is planned anew', async (t) => {
+  const it = stage(t)
+  const nodes = ['node1', 'node2']
+  const objects = [
+    [1, underlay(['100.65.0.0/24'])],
+    [1, l2vni(110)],
+    [1, l2vni(111, 'node1')],
+  ] as const
+  it.show({ resources: objects, nodes })
+  await until(() => it.leader.current('node2') !== undefined, 'there are plans')
+  const [first, second] = nodes.map((name) => it.leader.current(name))
+  await it.term()
+  t.is(it.leader.current('node1'), undefined)
+  await until(() => it.leader.current('node2') !== undefined, 'there are plans again')
+  t.is(it.leader.current('node1'), first)
+  t.is(it.leader.current('node2'), second)
+  await it.term()
+  it.show({ resources: [...objects.slice(0, 2), [2, l2vni(112, 'node1')]], nodes })
+  await until(() => it.leader.current('node2') !== undefined, 'there are plans once more')
+  t.not(it.leader.current('node1')?.revision, first?.revision)
+  t.is(it.leader.current('node2'), second)
+})
+
+test('while 5,000 nodes are planned the rest of the process has its turn every few nodes', async (t) => {
+  const turns = { now: 0, last: 0, most: 0 }
+  const step = (): void => {
+    turns.last = turns.now === seen ? turns.last + 1 : 1
+    seen = turns.now
+    turns.most = Math.max(turns.most, turns.last)
+    steps++
+  }
+  let [seen, steps, ticks, stopped] = [0, 0, 0, false]
+  setImmediate(function again() {
+    turns.now++
+    if (!stopped) setImmediate(again)
+  })
+  class Watched extends FabricPlanner {
+    override *update(...given: Parameters<FabricPlanner['update']>): ReturnType<FabricPlanner['update']> {
+      return yield* watched(super.update(...given), step)
+    }
+    override *underlays(...given: Parameters<FabricPlanner['underlays']>): ReturnType<FabricPlanner['underlays']> {
+      return yield* watched(super.underlays(...given), step)
+    }
+  }
+  // Each look at the clock is a millisecond.
+  const it = stage(t, new Watched(), () => ticks++)
+  t.teardown(() => (stopped = true))
+  const nodes = Array.from({ length: 5000 }, (_, at) => `node${at}`)
+  const resources = [[1, underlay(['100.65.0.0/16'])] as const, [1, l2vni(110)] as const]
+  it.show({ resources, nodes })
+  await until(() => it.leader.current('node4999') !== undefined, 'all are planned', 60_000)
+  stopped = true
+  t.true(steps >= 10_000, `${steps} steps`)
+  t.true(turns.most <= 20, `${turns.most} steps in one turn`)
+})
+
+function* watched<Result>(of: Steps<Result>, step: () => void): Steps<Result> {
+  for (;;) {
+    const next = of.next()
+    if (next.done === true) return next.value
+    step()
+    yield
+  }
+}

@@ -2,18 +2,21 @@
  * What the leader does, for as long as it leads: numbers for the nodes, a plan for each, and the truth about both.
  *
  * Whatever changes wakes one round: allocate, save the ledger, plan, hand out, report. A round looks at everything as it
- * is now, so none depends on the one before; what one bad object breaks is that object.
+ * is now, so none depends on the one before; what one bad object breaks is that object. What takes long is done in slices:
+ * the Lease is renewed by the same thread.
  */
 import type { Underlay } from '../api/kinds/underlay.ts'
 import type { Labels } from '../api/kinds/selector.ts'
-import { FabricPlanner } from '../api/plan/fabric-planner.ts'
+import type { FabricPlanner } from '../api/plan/fabric-planner.ts'
 import type { NodeFacts } from '../api/plan/node-facts.ts'
 import type { PlanVersion } from '../api/plan/plan-version.ts'
+import type { Steps } from '../api/plan/steps.ts'
 import type { Snapshot } from '../api/snapshot/snapshot.ts'
 import type { Detail, Hello, Report } from '../api/wire/generated/distribution_pb.ts'
 import type { Log } from '../log/log.ts'
 import { backoffMs } from '../pace/backoff.ts'
 import { monotonicClock } from '../pace/clock.ts'
+import { inSlices, type SlicesOptions } from '../pace/slices.ts'
 import { Wake } from '../pace/wake.ts'
 import { allocate, type Allocation } from './allocation/allocate.ts'
 import { decodeLedger, encodeLedger, ledgerOf, type Ledger } from './allocation/ledger.ts'
@@ -26,9 +29,13 @@ import { StatusKeeper } from './status/status-keeper.ts'
 
 export interface LeaderOptions {
   readonly store: FabricStore
+  /** Outlives the term: the next one plans what changed meanwhile. */
+  readonly planner: FabricPlanner
   readonly log: Log
   readonly metrics: LeaderMetrics
   readonly now: () => number
+  /** Milliseconds that never go back: what slices are measured by. @default performance.now */
+  readonly monotonic?: () => number
   readonly indexRestMs: number
   readonly agentGraceMs: number
   /** The plans of these nodes are others now. */
@@ -42,7 +49,6 @@ const RETRY = { firstMs: 500, longestMs: 15_000 } as const
 
 export class Leader implements PlanBook, AgentObserver {
   readonly #options: LeaderOptions
-  readonly #planner = new FabricPlanner()
   readonly #status: StatusKeeper
   readonly #routerNodes: RouterNodeKeeper
   readonly #wake = new Wake({ quietMs: QUIET_MS, latestMs: LATEST_MS })
@@ -55,10 +61,12 @@ export class Leader implements PlanBook, AgentObserver {
   #withheld: ReadonlyMap<string, number> = new Map()
   #timer: NodeJS.Timeout | undefined
   #planned: { readonly snapshot: Snapshot; readonly facts: readonly NodeFacts[] } | undefined
+  readonly #slices: SlicesOptions
 
   constructor(options: LeaderOptions) {
-    const { store, log, now, agentGraceMs, requestDetail, metrics } = options
+    const { store, log, now, monotonic, agentGraceMs, requestDetail, metrics } = options
     this.#options = options
+    this.#slices = monotonic === undefined ? {} : { now: monotonic }
     const failed = (what: string, error: unknown): void => {
       metrics.writeFailures.inc()
       log.warn('cannot write, it is tried again', { what, error })
@@ -69,7 +77,7 @@ export class Leader implements PlanBook, AgentObserver {
 
   /** Nothing is handed out before everything was planned once. */
   current(node: string): PlanVersion | undefined {
-    return this.#planned === undefined ? undefined : this.#planner.current(node)
+    return this.#planned === undefined ? undefined : this.#options.planner.current(node)
   }
 
   connected(node: string, hello: Hello): void {
@@ -161,16 +169,30 @@ export class Leader implements PlanBook, AgentObserver {
   async #plan(world: World, signal: AbortSignal): Promise<void> {
     const facts = await this.#allocated(world, signal)
     if (signal.aborted) return
+    const { planner, metrics, changed: tell } = this.#options
     const { snapshot } = world
     const before = this.#planned
     const anew = before?.snapshot !== snapshot || !sameFacts(before.facts, facts)
-    const changed = anew ? this.#planner.update(snapshot, facts) : []
-    this.#planned = { snapshot, facts }
+    const changed = anew ? await inSlices(planner.update(snapshot, facts), { ...this.#slices, signal }) : []
     const told = before === undefined ? facts.map(({ name }) => name) : changed
-    this.#options.changed(told)
-    this.#options.metrics.plansChanged.inc(changed.length)
-    this.#status.planned(world, told, (node) => this.#planner.current(node), this.#planner.refused)
-    this.#routerNodes.keep(world, facts, (node) => this.#planner.current(node)?.refused ?? [])
+    await inSlices(this.#weigh(told), { ...this.#slices, signal })
+    this.#planned = { snapshot, facts }
+    tell(told)
+    metrics.plansChanged.inc(changed.length)
+    this.#status.planned(world, told, (node) => planner.current(node), planner.refused)
+    this.#routerNodes.keep(world, facts, (node) => planner.current(node)?.refused ?? [])
+  }
+
+  /** Revisions are worked out when somebody asks, and of these all will be asked for at once. */
+  *#weigh(nodes: readonly string[]): Steps<number> {
+    const { planner } = this.#options
+    let weighed = 0
+    for (const node of nodes) {
+      const version = planner.current(node)
+      if (version?.revision !== undefined && version.refused.length >= 0) weighed++
+      yield
+    }
+    return weighed
   }
 
   /** Numbers of the nodes that are there; new ones count from when they are saved. */
@@ -178,12 +200,13 @@ export class Leader implements PlanBook, AgentObserver {
     const { store, now, log, metrics } = this.#options
     try {
       if (this.#doubtful) await this.#read(signal)
-      const allocation = this.#allocate(world)
+      const allocation = await this.#allocate(world)
       if (allocation.nextAtMs !== undefined) this.#again(allocation.nextAtMs - now())
       if (allocation.ledger !== this.#ledger) {
         await store.saveLedger(encodeLedger(allocation.ledger), signal)
-        this.#tell(this.#ledger, allocation.ledger, world)
+        const before = this.#ledger
         this.#ledger = allocation.ledger
+        await inSlices(this.#tell(before, allocation.ledger, world), this.#slices)
       }
       this.#warn(world)
       return allocation.facts
@@ -193,15 +216,16 @@ export class Leader implements PlanBook, AgentObserver {
       metrics.writeFailures.inc()
       this.#doubtful = true
       this.#retry()
-      const { ledger, facts } = this.#allocate(world)
+      const { ledger, facts } = await this.#allocate(world)
       return facts.filter(({ name }) => this.#ledger.get(name) === ledger.get(name))
     }
   }
 
-  #allocate(world: World): Allocation {
-    const { now, indexRestMs: restMs } = this.#options
+  async #allocate(world: World): Promise<Allocation> {
+    const { planner, now, indexRestMs: restMs } = this.#options
     const routerNodes = world.routerNodes.map(({ name, resource: { spec } }) => ({ name, ...spec }))
-    const underlays = this.#planner.underlays(world.snapshot, world.nodes)
+    // To its end, whatever becomes of the term: half a look is of no use to the next one.
+    const underlays = await inSlices(planner.underlays(world.snapshot, world.nodes), this.#slices)
     const underlayOf = (_labels: Labels, node: string): Underlay | undefined => underlays(node)
     return allocate(withoutMoved(this.#ledger, world), { nodes: world.nodes, routerNodes, underlayOf, restMs }, now())
   }
@@ -227,7 +251,7 @@ export class Leader implements PlanBook, AgentObserver {
   }
 
   /** Once for each node that got numbers. */
-  #tell(before: Ledger, after: Ledger, world: World): void {
+  *#tell(before: Ledger, after: Ledger, world: World): Steps<void> {
     const nodes = new Map(world.nodes.map((node) => [node.name, node]))
     for (const entry of after.values()) {
       const was = before.get(entry.node)
@@ -243,6 +267,7 @@ export class Leader implements PlanBook, AgentObserver {
         action: 'Allocating',
         note,
       })
+      yield
     }
     for (const { node } of before.values())
       if (!after.has(node)) this.#options.log.info('the numbers of a node that is gone are free again', { node })

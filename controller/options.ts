@@ -142,11 +142,9 @@ export function helpText(): string {
 /** Reads the arguments after the program's name. @throws UsageError */
 export function parseCommand(args: readonly string[], around: Surroundings): Command {
   const issues = args[0] === 'issue-agent-certificate'
-  const parsed = parseFlags(issues ? ISSUE_FLAGS : FLAGS, args)
+  const parsed = parseFlags(issues ? ISSUE_FLAGS : FLAGS, args, 1)
   if (parsed.help) return { type: 'help' }
   if (parsed.version) return { type: 'version' }
-  const [, extra] = parsed.positionals
-  if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`)
   if (issues) return { type: 'issue', options: issueOptions(parsed) }
   oneOf('the command', parsed.positionals[0] ?? 'run', ['run', 'issue-agent-certificate'] as const)
   return { type: 'run', options: controllerOptions(parsed, around) }

@@ -9,6 +9,7 @@ import { changed, piecesOf, planOf } from './pieces.ts'
 import { plan } from './plan.ts'
 import type { Piece, PlanVersion } from './plan-version.ts'
 import { revisionOf, revisionOfPieces } from './revision.ts'
+import { atOnce, type Steps } from './steps.ts'
 
 function object(kind: string, name: string, spec: unknown, created = '2026-01-01T00:00:00Z'): AnyResource {
   const declared = kindNamed(kind)
@@ -39,6 +40,9 @@ const fabric: readonly AnyResource[] = [
 const nodes = (count: number): readonly NodeFacts[] =>
   Array.from({ length: count }, (_, index) => ({ name: `n${index}`, index, labels: { rack: String(index % 2) } }))
 
+const updated = (planner: FabricPlanner, snapshot: Snapshot, facts: readonly NodeFacts[]): readonly string[] =>
+  atOnce(planner.update(snapshot, facts))
+
 /** Holds every version against the plan of the node, as an agent would put it together. */
 class Agents {
   readonly #planner: FabricPlanner
@@ -49,6 +53,9 @@ class Agents {
   }
 
   check(t: ExecutionContext, snapshot: Snapshot, facts: readonly NodeFacts[], told: readonly string[]): void {
+    // One that comes back is told of like any that is new.
+    const there = new Set(facts.map((node) => node.name))
+    for (const node of this.#held.keys()) if (!there.has(node)) this.#held.delete(node)
     for (const node of facts) {
       const version = this.#planner.current(node.name)
       if (!version) throw new Error(`${node.name} has no plan`)
@@ -74,37 +81,38 @@ test('nodes get the plans that plan() makes for them', (t) => {
   const planner = new FabricPlanner()
   const snapshot = snapshotOf(fabric)
   const facts = nodes(5)
-  new Agents(planner).check(t, snapshot, facts, planner.update(snapshot, facts))
+  new Agents(planner).check(t, snapshot, facts, updated(planner, snapshot, facts))
   t.is(planner.current('elsewhere'), undefined)
 })
 
 test('a change is a new version for the nodes that it touches, and a piece', (t) => {
   const planner = new FabricPlanner()
-  planner.update(snapshotOf(fabric), nodes(6))
+  updated(planner, snapshotOf(fabric), nodes(6))
   const before = planner.current('n1')
   const more = [...fabric, object('L2VNI', 'more', { vni: 112, ...on('rack', '1') })]
-  t.deepEqual(planner.update(snapshotOf(more), nodes(6)), ['n1', 'n3', 'n5'])
+  t.deepEqual(updated(planner, snapshotOf(more), nodes(6)), ['n1', 'n3', 'n5'])
   const change = planner.current('n1')?.changesSince(before)
   t.deepEqual([change?.set.map(({ key }) => key), change?.remove], [['segment/112'], []])
-  t.deepEqual(planner.update(snapshotOf(fabric), nodes(6)), ['n1', 'n3', 'n5'])
+  t.deepEqual(updated(planner, snapshotOf(fabric), nodes(6)), ['n1', 'n3', 'n5'])
   t.deepEqual(planner.current('n1')?.changesSince(before), { set: [], remove: [] })
 })
 
 test('the same world read anew changes nothing', (t) => {
   const planner = new FabricPlanner()
   const again = () => snapshotOf(fabric.map((each) => structuredClone(each)))
-  planner.update(again(), nodes(4))
+  updated(planner, again(), nodes(4))
   for (const { name } of nodes(4)) t.truthy(planner.current(name)?.revision)
-  t.deepEqual(planner.update(again(), nodes(4)), [])
+  t.deepEqual(updated(planner, again(), nodes(4)), [])
 })
 
 test('a label of one node touches that node only', (t) => {
   const planner = new FabricPlanner()
-  planner.update(snapshotOf(fabric), nodes(4))
+  updated(planner, snapshotOf(fabric), nodes(4))
   const moved = nodes(4).map((each) => (each.name === 'n0' ? { ...each, labels: { rack: '1' } } : each))
-  t.deepEqual(planner.update(snapshotOf(fabric), moved), ['n0'])
+  t.deepEqual(updated(planner, snapshotOf(fabric), moved), ['n0'])
   t.deepEqual(
-    planner.update(
+    updated(
+      planner,
       snapshotOf(fabric),
       moved.map((each) => ({ ...each, labels: { ...each.labels, other: 'x' } })),
     ),
@@ -114,9 +122,9 @@ test('a label of one node touches that node only', (t) => {
 
 test('nodes that come and go are told of', (t) => {
   const planner = new FabricPlanner()
-  planner.update(snapshotOf(fabric), nodes(2))
-  t.deepEqual(planner.update(snapshotOf(fabric), nodes(3)), ['n2'])
-  t.deepEqual(planner.update(snapshotOf(fabric), nodes(1)), ['n1', 'n2'])
+  updated(planner, snapshotOf(fabric), nodes(2))
+  t.deepEqual(updated(planner, snapshotOf(fabric), nodes(3)), ['n2'])
+  t.deepEqual(updated(planner, snapshotOf(fabric), nodes(1)), ['n1', 'n2'])
   t.is(planner.current('n2'), undefined)
 })
 
@@ -128,7 +136,7 @@ test('the Underlay that stands on a node is known before the node has numbers', 
     object('L3VNI', 'nic', { vni: 1, vrf: 'eth1', ...on('name', 'n3') }, '2025-01-01T00:00:00Z'),
   ]
   const known = nodes(4).map((each) => ({ ...each, labels: { ...each.labels, name: each.name } }))
-  const underlayOf = planner.underlays(snapshotOf(objects), known)
+  const underlayOf = atOnce(planner.underlays(snapshotOf(objects), known))
   t.deepEqual(
     known.map(({ name }) => underlayOf(name)?.metadata.name),
     [undefined, 'a', undefined, 'b'],
@@ -143,7 +151,7 @@ test('a Secret that comes, is no password, and then is one is told of, and chang
     object('L3VNI', 'red', { vni: 1, vrf: 'red', hostSession: { ...hostSession, passwordSecret: { name: 's' } } }),
   ]
   const said = [[], [secretOf('s', 'two words')], [secretOf('s', 'x')], [secretOf('s', 'x')], []].map((secrets) => [
-    planner.update(snapshotOf([...objects, ...secrets]), nodes(1)).length,
+    updated(planner, snapshotOf([...objects, ...secrets]), nodes(1)).length,
     planner
       .current('n0')
       ?.refused.map(({ reason }) => reason)
@@ -269,7 +277,7 @@ test('whatever is edited, the planner has the plans that plan() makes, and the c
         }
         const snapshot = snapshotOf([...world.values()])
         const all = [...facts.values()]
-        agents.check(t, snapshot, all, planner.update(snapshot, all))
+        agents.check(t, snapshot, all, updated(planner, snapshot, all))
       }
     }),
     { numRuns: 200 },
@@ -285,12 +293,67 @@ test('hundreds of selectors that come and go at once cost each node once', (t) =
     }),
   )
   const [all, none] = [snapshotOf([...fabric.slice(0, 1), ...many]), snapshotOf(fabric.slice(0, 1))]
-  planner.update(none, nodes(700))
+  updated(planner, none, nodes(700))
   const start = performance.now()
-  planner.update(all, nodes(700))
+  updated(planner, all, nodes(700))
   t.is(planner.current('n0')?.changesSince().set.length, 701)
-  planner.update(none, nodes(700))
+  updated(planner, none, nodes(700))
   // Sorted anew for each of them it was ten seconds, which is longer than a Lease.
   t.true(performance.now() - start < 5000)
   t.is(planner.current('n0')?.changesSince().set.length, 1)
+})
+
+test('with 5,000 nodes each node and each object is a step of its own', (t) => {
+  let looked = 0
+  const watched = (facts: readonly NodeFacts[]): readonly NodeFacts[] =>
+    facts.map(({ index, ...rest }) => ({
+      ...rest,
+      get index() {
+        looked++
+        return index
+      },
+    }))
+  const segments = Array.from({ length: 300 }, (_, at) => object('L2VNI', `s${at}`, { vni: 1000 + at, vrf: 'red' }))
+  const large = [object('Underlay', 'u', { ...underlay, vtep: { cidrs: ['100.65.0.0/16'] } }), ...fabric.slice(1)]
+  const snapshot = snapshotOf([...large, ...segments])
+  const planner = new FabricPlanner()
+  /** Steps, and the most looks at nodes in one of them. */
+  const walk = (steps: Steps<readonly string[]>): { steps: number; most: number; told: number } => {
+    for (let [count, most] = [0, 0]; ; count++) {
+      looked = 0
+      const step = steps.next()
+      most = Math.max(most, looked)
+      if (step.done === true) return { steps: count, most, told: step.value.length }
+    }
+  }
+  const facts = watched(nodes(5000))
+  const first = walk(planner.update(snapshot, facts))
+  t.is(first.told, 5000)
+  t.true(first.steps >= 2 * 5000 + 2 * segments.length, `${first.steps} steps`)
+  t.true(first.most < 20, `${first.most} looks at nodes in one step`)
+  const more = walk(planner.update(snapshotOf([...large, ...segments.slice(1)]), facts))
+  t.is(more.told, 5000)
+  t.true(more.most < 20, `${more.most} looks at nodes in one step`)
+})
+
+test('an update that was broken off anywhere is as if it had not begun, and the next one comes to the same plans', (t) => {
+  const all = [...fabric, object('L2VNI', 'taken', { vni: 110 }, '2026-02-01T00:00:00Z')]
+  const snapshots = [all, fabric, [...all, object('L2VNI', 'more', { vni: 112, ...on('rack', '1') })]].map((objects) =>
+    snapshotOf([...objects, secretOf('s', `p${objects.length}`)]),
+  )
+  const [first, second, third] = snapshots as [Snapshot, Snapshot, Snapshot]
+  for (let [stop, done] = [0, false]; !done; stop++) {
+    const planner = new FabricPlanner()
+    const agents = new Agents(planner)
+    agents.check(t, first, nodes(5), updated(planner, first, nodes(5)))
+    const before = nodes(6).map((node) => planner.current(node.name))
+    const broken = planner.update(second, nodes(6))
+    for (let at = 0; at < stop && !done; at++) done = broken.next().done === true
+    t.is(
+      nodes(6).every((node, at) => planner.current(node.name) === before[at]),
+      !done,
+    )
+    broken.return([])
+    agents.check(t, third, nodes(7), updated(planner, third, nodes(7)))
+  }
 })

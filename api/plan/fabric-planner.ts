@@ -4,6 +4,9 @@
  * Nodes that the same selectors select are judged as one (`node-groups.ts`, `standing.ts`), and those with the same VNIs
  * share one overlay (`template.ts`). A node has only its router, its passthrough and the host's addresses for itself; its
  * revision is a sum that is corrected by the pieces that changed.
+ *
+ * Thousands of nodes and VNIs are seconds of work, so it is done in steps (pace/slices.ts), and what is current stays so
+ * until the last one. One piece of work at a time; one that was not carried through costs time and nothing else.
  */
 import type { AnyResource } from '../kinds/kinds.ts'
 import type { L2VNI } from '../kinds/l2vni.ts'
@@ -12,6 +15,7 @@ import type { L3VNI } from '../kinds/l3vni.ts'
 import type { Underlay } from '../kinds/underlay.ts'
 import { nameOf, refOf, type Violation } from '../rules/violation.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import type { Steps } from './steps.ts'
 import type { NodeFacts } from './node-facts.ts'
 import { NodeGroups, type Group, type LabeledNode } from './node-groups.ts'
 import { refusalsOf } from './node-refusals.ts'
@@ -50,13 +54,23 @@ interface Overlay {
   readonly bare: Template
 }
 
+/** What an update has come to so far. */
+interface Draft {
+  readonly secrets: Secrets
+  readonly secretsChanged: boolean
+  readonly overlays: Map<string, Overlay>
+  readonly nodes: Map<string, NodeState>
+}
+
 export class FabricPlanner {
-  readonly #standing = new Standing()
-  readonly #groups = new NodeGroups()
+  #standing = new Standing()
+  #groups = new NodeGroups()
+  /** Whether the two were taken up to the last snapshot as a whole. */
+  #whole = true
   #states = new WeakMap<Group, GroupState>()
   #vnis: VniLists = new Map()
   #overlays = new Map<string, Overlay>()
-  readonly #nodes = new Map<string, NodeState>()
+  #nodes: ReadonlyMap<string, NodeState> = new Map()
   #secrets: Secrets = {}
 
   /** Undefined: the node is not known. */
@@ -70,8 +84,8 @@ export class FabricPlanner {
   }
 
   /** The Underlay that stands on each of the nodes: what numbers are allocated from. */
-  underlays(snapshot: Snapshot, nodes: readonly LabeledNode[]): (node: string) => Underlay | undefined {
-    this.#see(snapshot, nodes)
+  *underlays(snapshot: Snapshot, nodes: readonly LabeledNode[]): Steps<(node: string) => Underlay | undefined> {
+    yield* this.#see(snapshot, nodes)
     return (node) => this.#groupState(node)?.underlay
   }
 
@@ -79,25 +93,21 @@ export class FabricPlanner {
    * Plans anew what differs. Returns the names of the nodes whose version is another one (revision or refusals), also of
    * those that came and went. `facts`: one for each node.
    */
-  update(snapshot: Snapshot, facts: readonly NodeFacts[]): readonly string[] {
-    this.#see(snapshot, facts)
+  *update(snapshot: Snapshot, facts: readonly NodeFacts[]): Steps<readonly string[]> {
+    yield* this.#see(snapshot, facts)
     const secretsChanged = !sameSecrets(this.#secrets, snapshot.secrets)
-    if (secretsChanged) this.#secrets = snapshot.secrets
-    const overlays = new Map<string, Overlay>()
+    const secrets = secretsChanged ? snapshot.secrets : this.#secrets
+    const draft: Draft = { secrets, secretsChanged, overlays: new Map(), nodes: new Map() }
     const changed: string[] = []
-    const names = new Set<string>()
     for (const node of facts) {
-      names.add(node.name)
       const group = this.#groupState(node.name)
-      if (group && this.#plan(node, group, overlays, secretsChanged)) changed.push(node.name)
+      if (group && (yield* this.#plan(node, group, draft))) changed.push(node.name)
+      yield
     }
-    this.#overlays = overlays
-    if (names.size === this.#nodes.size) return changed
-    for (const name of this.#nodes.keys())
-      if (!names.has(name)) {
-        this.#nodes.delete(name)
-        changed.push(name)
-      }
+    for (const name of this.#nodes.keys()) if (!draft.nodes.has(name)) changed.push(name)
+    this.#secrets = secrets
+    this.#overlays = draft.overlays
+    this.#nodes = draft.nodes
     return changed
   }
 
@@ -107,9 +117,11 @@ export class FabricPlanner {
   }
 
   /** Judges anew where a snapshot or other labels make a difference. */
-  #see(snapshot: Snapshot, nodes: readonly LabeledNode[]): void {
-    const touched = this.#standing.update(snapshot)
-    this.#groups.update(nodes, touched)
+  *#see(snapshot: Snapshot, nodes: readonly LabeledNode[]): Steps<void> {
+    if (!this.#whole) this.#forget()
+    this.#whole = false
+    const touched = yield* this.#standing.update(snapshot)
+    yield* this.#groups.update(nodes, touched)
     this.#standing.close(touched.closed)
     const vnis: VniLists = new Map()
     for (const group of this.#groups.all) {
@@ -117,8 +129,18 @@ export class FabricPlanner {
       const state = before && !touches(touched, group) ? before : this.#judge(group, vnis)
       this.#states.set(group, state)
       vnis.set(state.overlay, state.vnis)
+      yield
     }
     this.#vnis = vnis
+    this.#whole = true
+  }
+
+  /** Everything is judged from the start; plans that come to the same stay the same. */
+  #forget(): void {
+    this.#standing = new Standing()
+    this.#groups = new NodeGroups()
+    this.#states = new WeakMap()
+    this.#vnis = new Map()
   }
 
   #judge(group: Group, vnis: VniLists): GroupState {
@@ -148,37 +170,40 @@ export class FabricPlanner {
   }
 
   /** Whether the node has another version now. */
-  #plan(facts: NodeFacts, group: GroupState, overlays: Map<string, Overlay>, secretsChanged: boolean): boolean {
+  *#plan(facts: NodeFacts, group: GroupState, draft: Draft): Steps<boolean> {
     const before = this.#nodes.get(facts.name)
     const { holders, refused: fabric } = this.#standing
     const { underlay, passthrough } = group
-    const own = ownPart(facts, underlay, passthrough, this.#secrets, holders, before?.own)
-    const overlay = this.#overlay(group, overlays, secretsChanged)
+    const own = ownPart(facts, underlay, passthrough, draft.secrets, holders, before?.own)
+    const overlay = draft.overlays.get(overlayKey(group)) ?? (yield* this.#overlay(group, draft))
     const shape = own.router && own.router.vteps.length > 0 ? overlay.full : overlay.bare
-    const kept = before && before.own === own && before.group === group && before.fabric === fabric
-    if (kept && before.version.template === shape) return false
+    const kept = before?.own === own && before.group === group && before.fabric === fabric
+    if (kept && before.version.template === shape) {
+      draft.nodes.set(facts.name, before)
+      return false
+    }
     const refusals = (): readonly Violation[] => refusalsOf(facts, fabric, group.refused, own, shape, passthrough)
     const version = new NodeVersion(facts, shape, own.pieces, refusals, before?.version)
-    this.#nodes.set(facts.name, { own, group, fabric, version })
+    draft.nodes.set(facts.name, { own, group, fabric, version })
     return !before || !version.says(before.version)
   }
 
-  #overlay(group: GroupState, overlays: Map<string, Overlay>, secretsChanged: boolean): Overlay {
+  *#overlay(group: GroupState, { overlays, secrets, secretsChanged }: Draft): Steps<Overlay> {
     const asn = group.underlay?.spec.asn
-    const key = `${asn} ${group.overlay}`
-    const done = overlays.get(key)
-    if (done) return done
+    const key = overlayKey(group)
     const before = this.#overlays.get(key)
     if (before && !secretsChanged && before.vnis === group.vnis) {
       overlays.set(key, before)
       return before
     }
-    const full = template(group.vnis, asn, this.#secrets, before?.full)
+    const full = yield* template(group.vnis, asn, secrets, before?.full)
     const made = before?.full === full ? before : { vnis: group.vnis, full, bare: withoutEntries(full) }
     overlays.set(key, made)
     return made
   }
 }
+
+const overlayKey = ({ underlay, overlay }: GroupState): string => `${underlay?.spec.asn} ${overlay}`
 
 function touches({ blocks }: Touched, group: Group): boolean {
   return blocks.size > 0 && group.blocks.some((each: Block) => blocks.has(each))

@@ -1,5 +1,6 @@
 /** Nodes that are selected by the same selectors: what is decided for one of them holds for all. */
 import { selects, type Labels } from '../kinds/selector.ts'
+import type { Steps } from './steps.ts'
 import type { Block, Touched } from './standing.ts'
 
 export interface LabeledNode {
@@ -43,8 +44,9 @@ export class NodeGroups {
     return this.#nodesOf.get(block) ?? new Set()
   }
 
-  update(nodes: readonly LabeledNode[], { opened, closed }: Pick<Touched, 'opened' | 'closed'>): void {
-    if (opened.length > 0 || closed.length > 0) this.#reselect(opened, closed)
+  /** A node or a block a step. What was not carried through leaves this of no use. */
+  *update(nodes: readonly LabeledNode[], { opened, closed }: Pick<Touched, 'opened' | 'closed'>): Steps<void> {
+    if (opened.length > 0 || closed.length > 0) yield* this.#reselect(opened, closed)
     const names = new Set<string>()
     for (const node of nodes) {
       names.add(node.name)
@@ -54,6 +56,7 @@ export class NodeGroups {
       const blocks = this.#selecting(node.labels)
       for (const block of blocks) this.#nodesOf.get(block)?.add(node.name)
       this.#members.set(node.name, { labels: node.labels, blocks, group: this.#enter(node, blocks) })
+      yield
     }
     if (names.size === this.#members.size) return
     for (const [name, member] of this.#members) {
@@ -63,7 +66,7 @@ export class NodeGroups {
     }
   }
 
-  #reselect(opened: readonly Block[], closed: readonly Block[]): void {
+  *#reselect(opened: readonly Block[], closed: readonly Block[]): Steps<void> {
     /** Blocks that each of them gains; empty: it only loses some. */
     const moved = new Map<string, Block[]>()
     const move = (name: string): Block[] => {
@@ -89,6 +92,7 @@ export class NodeGroups {
       this.#nodesOf.set(block, names)
       const key = askedFor(block)
       this.#byLabel.set(key, (this.#byLabel.get(key) ?? new Set()).add(block))
+      yield
     }
     for (const [name, gained] of moved) {
       const member = this.#members.get(name)
@@ -98,6 +102,7 @@ export class NodeGroups {
       this.#exit(name, member.group)
       member.blocks = blocks
       member.group = this.#enter({ name, labels: member.labels }, blocks)
+      yield
     }
   }
 

@@ -9,6 +9,7 @@ import type { Underlay } from '../kinds/underlay.ts'
 import { fabricRules, judgeFabric, judgeNode, nodeRules } from '../rules/judge.ts'
 import type { Violation } from '../rules/violation.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import type { Steps } from './steps.ts'
 import { Contest } from './contest.ts'
 import { numberHolders, type NumberHolders } from './number-holders.ts'
 
@@ -79,7 +80,8 @@ export class Standing {
     return !this.#fallen.has(resource)
   }
 
-  update({ resources }: Snapshot): Touched {
+  /** An object a step. What was not carried through leaves this of no use. */
+  *update({ resources }: Snapshot): Steps<Touched> {
     const touched = { blocks: new Set<Block>(), opened: new Set<Block>(), closed: new Set<Block>() }
     if (resources === this.#resources) return { blocks: touched.blocks, opened: [], closed: [] }
     this.#contents.clear()
@@ -92,12 +94,14 @@ export class Standing {
       this.#inFabric.remove(each)
       if (each.kind === 'RouterNode') numbered = true
       else this.#leave(each, touched)
+      yield
     }
     for (const each of resources) {
       if (before.has(each)) continue
       this.#inFabric.add(each)
       if (each.kind === 'RouterNode') numbered = true
       else this.#join(each, touched)
+      yield
     }
     const judged = this.#judge(resources, touched.blocks)
     if (judged || numbered) this.#holders = numberHolders(resources.filter((each) => this.stands(each)))

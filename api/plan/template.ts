@@ -2,6 +2,7 @@
 import type { L2VNI } from '../kinds/l2vni.ts'
 import type { L3VNI } from '../kinds/l3vni.ts'
 import { sameEntry, segmentEntry, vrfEntry, type Entry, type SessionEntry, type SharedEntry } from './entry.ts'
+import type { Steps } from './steps.ts'
 import { minus, plus, type RevisionSum } from './revision.ts'
 import { passwordOf, type Secrets } from './session.ts'
 import { vrfSources, type VrfSource } from './vrf.ts'
@@ -27,21 +28,29 @@ export interface TemplateDifference {
 const segments = new WeakMap<L2VNI, SharedEntry>()
 const vrfs = new WeakMap<L3VNI | L2VNI, Map<string, Entry>>()
 
-/** Entries that say the same as those of `before` are the very same; when all do, so is the template. */
-export function template(
+/** Entries that say the same as those of `before` are the very same; when all do, so is the template. An entry a step. */
+export function* template(
   vnis: readonly (L3VNI | L2VNI)[],
   /** Of the Underlay; undefined: there is none, so nothing is laid out. */
   asn: number | undefined,
   secrets: Secrets,
   before: Template | undefined,
-): Template {
+): Steps<Template> {
   if (asn === undefined) return before?.vnis === vnis ? before : templateOf(vnis, new Map())
   const l2vnis = vnis.filter((each) => each.kind === 'L2VNI')
   const sources = vrfSources(
     vnis.filter((each) => each.kind === 'L3VNI'),
     l2vnis,
   )
-  const made = [...sources.map((each) => vrfOnce(each, asn, secrets)), ...l2vnis.map(segmentOnce)]
+  const made: Entry[] = []
+  for (const each of sources) {
+    made.push(vrfOnce(each, asn, secrets))
+    yield
+  }
+  for (const each of l2vnis) {
+    made.push(segmentOnce(each))
+    yield
+  }
   const entries = new Map<string, Entry>()
   let same = before !== undefined && before.entries.size === made.length
   for (const each of made) {

@@ -3,10 +3,12 @@
  * written at a rate that the API server can bear. One for each time that this replica leads.
  */
 import type { PlanVersion } from '../../api/plan/plan-version.ts'
+import type { Steps } from '../../api/plan/steps.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import type { Detail, Hello, Report } from '../../api/wire/generated/distribution_pb.ts'
 import type { Log } from '../../log/log.ts'
 import { monotonicClock } from '../../pace/clock.ts'
+import { inSlices } from '../../pace/slices.ts'
 import type { AgentObserver } from '../distribution/ports.ts'
 import { detailDigest, stateDigest } from '../fabric/digest.ts'
 import type { FabricStore, Happening } from '../fabric/fabric-store.ts'
@@ -199,7 +201,7 @@ export class StatusKeeper implements AgentObserver {
         sweptAt = start
         this.#forgetSaid()
       }
-      this.#evaluate()
+      await inSlices(this.#evaluate(signal))
       const took = performance.now() - start
       await monotonicClock.wait(Math.max(EVALUATE_MS, took * SHARE), signal)
     }
@@ -245,7 +247,8 @@ export class StatusKeeper implements AgentObserver {
     return { nowMs: this.#options.now(), graceMs: this.#options.graceMs }
   }
 
-  #evaluate(): void {
+  /** A resource or a node a step. Each is looked at as it is then; what changes meanwhile is looked at again. */
+  *#evaluate(signal: AbortSignal): Steps<void> {
     const world = this.#world
     this.#dirty = false
     if (world === undefined) return
@@ -256,16 +259,20 @@ export class StatusKeeper implements AgentObserver {
       this.#dirtyNodes.add(node)
     }
     try {
-      this.#evaluateResources(world, clock)
+      yield* this.#evaluateResources(world, clock, signal)
     } catch (error) {
       this.#options.failed('status of resources', error)
     }
     const nodes = this.#dirtyNodes
     this.#dirtyNodes = new Set()
-    for (const node of nodes) this.#evaluateNode(node, clock)
+    for (const node of nodes) {
+      if (signal.aborted) return
+      this.#evaluateNode(node, clock)
+      yield
+    }
   }
 
-  #evaluateResources(world: World, clock: Clock): void {
+  *#evaluateResources(world: World, clock: Clock, signal: AbortSignal): Steps<void> {
     const nodes = this.#sorted.map(({ name, labels }): CountedNode => ({
       name,
       labels,
@@ -282,6 +289,7 @@ export class StatusKeeper implements AgentObserver {
     )
     const violations = violationsByObject(this.#fabricRefused, nodes)
     for (const declared of world.declared) {
+      if (signal.aborted) return
       const key = keyOf(declared.ref)
       const before = this.#said.get(declared.uid) ?? declared.status
       const facts = {
@@ -291,6 +299,7 @@ export class StatusKeeper implements AgentObserver {
       }
       const status = resourceStatus(facts, clock.nowMs)
       if (status !== undefined && !sameStatus(before, status)) this.#say(declared, before, status, facts.tally)
+      yield
     }
     const uids = new Set(world.declared.map(({ uid }) => uid))
     for (const uid of this.#said.keys()) if (!uids.has(uid)) this.#said.delete(uid)
