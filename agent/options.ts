@@ -128,11 +128,9 @@ export function helpText(): string {
 
 /** Reads the arguments after the program's name. @throws UsageError */
 export function parseOptions(args: readonly string[]): AgentOptions {
-  const { text, positionals, help, version } = parseFlags(FLAGS, args)
+  const { text, positionals, help, version } = parseFlags(FLAGS, args, 1)
   const required = (flag: string): string => text(flag) ?? ''
-  const [first = 'run', ...rest] = positionals
-  const command = help ? 'help' : version ? 'version' : first
-  if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`)
+  const command = help ? 'help' : version ? 'version' : (positionals[0] ?? 'run')
   const netns = name('netns', required('netns'))
   const frrName = name('frr-name', text('frr-name') ?? netns)
   const node = text('node')

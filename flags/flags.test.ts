@@ -1,14 +1,23 @@
 import test from 'ava'
 import { durationMs, endpoint, flagRows, parseFlags, UsageError } from './flags.ts'
 
-const FLAGS = { dir: { value: 'DIR', default: '/x', help: 'a directory' }, name: { value: 'NAME', help: 'a name' } }
+const FLAGS = {
+  dir: { value: 'DIR', default: '/x', help: 'a directory' },
+  name: { value: 'NAME', help: 'a name' },
+  quick: { help: 'in a hurry' },
+}
 
 test('values given go before defaults', (t) => {
-  const { text, positionals } = parseFlags(FLAGS, ['run', '--name', 'a'])
+  const { text, positionals } = parseFlags(FLAGS, ['run', '--name', 'a'], 1)
   t.deepEqual([text('dir'), text('name'), positionals], ['/x', 'a', ['run']])
 })
 
-for (const args of [['--nonsense'], ['--name'], ['--name=']])
+test('a switch is on when it is given, and takes no value', (t) => {
+  t.true(parseFlags(FLAGS, ['--quick', '--name', 'a']).on('quick'))
+  t.false(parseFlags(FLAGS, []).on('quick'))
+})
+
+for (const args of [['--nonsense'], ['--name'], ['--name='], ['--quick=yes'], ['extra']])
   test(`${args.join(' ')} is no use`, (t) => {
     t.throws(() => parseFlags(FLAGS, args), { instanceOf: UsageError })
   })
@@ -40,5 +49,6 @@ test('each flag has a line with its default', (t) => {
   t.deepEqual(flagRows(FLAGS), [
     '  --dir DIR                a directory (default: /x)',
     '  --name NAME              a name',
+    '  --quick                  in a hurry',
   ])
 })

@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util'
 
 export interface Flag {
-  /** What stands for the value in the help text: `DIR`. */
-  readonly value: string
+  /** What stands for the value in the help text: `DIR`. Left out: a switch, which takes none. */
+  readonly value?: string
   readonly default?: string
   readonly help: string
 }
@@ -24,18 +24,26 @@ export class UsageError extends Error {
 export interface Parsed {
   /** The value given, or the default. */
   readonly text: (flag: string) => string | undefined
+  /** Whether the switch was given. */
+  readonly on: (flag: string) => boolean
   readonly positionals: readonly string[]
   readonly help: boolean
   readonly version: boolean
 }
 
-/** Reads the arguments after the program's name; --help and --version come by themselves. @throws UsageError */
-export function parseFlags(flags: Flags, args: readonly string[]): Parsed {
+/**
+ * Reads the arguments after the program's name, at most so many of which may be no flags; --help and --version come by
+ * themselves. @throws UsageError
+ */
+export function parseFlags(flags: Flags, args: readonly string[], mostPositionals = 0): Parsed {
   const { values, positionals } = parsed(flags, args)
   const empty = Object.keys(flags).find((flag) => values[flag] === '')
   if (empty !== undefined) throw new UsageError(`--${empty} needs a value`)
+  const extra = positionals[mostPositionals]
+  if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`)
   return {
     text: (flag) => (values[flag] as string | undefined) ?? flags[flag]?.default,
+    on: (flag) => values[flag] === true,
     positionals,
     help: values['help'] === true,
     version: values['version'] === true,
@@ -48,7 +56,12 @@ function parsed(flags: Flags, args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        ...Object.fromEntries(Object.keys(flags).map((flag) => [flag, { type: 'string' as const }])),
+        ...Object.fromEntries(
+          Object.entries(flags).map(([name, { value }]) => [
+            name,
+            { type: value === undefined ? 'boolean' : 'string' },
+          ]),
+        ),
         help: { type: 'boolean' as const, short: 'h' },
         version: { type: 'boolean' as const },
       },
@@ -60,7 +73,7 @@ function parsed(flags: Flags, args: readonly string[]) {
 
 /** One line a flag for the help text. */
 export function flagRows(flags: Flags): readonly string[] {
-  const lefts = Object.entries(flags).map(([name, flag]) => `  --${name} ${flag.value}`)
+  const lefts = Object.entries(flags).map(([name, flag]) => `  --${name} ${flag.value ?? ''}`.trimEnd())
   const width = Math.max(26, ...lefts.map((left) => left.length))
   return Object.values(flags).map((flag, at) => {
     const fallback = flag.default === undefined ? '' : ` (default: ${flag.default})`

@@ -1,5 +1,5 @@
 /** Command line of the simulation. */
-import { flagRows, parseFlags, UsageError, type Flags } from '../../flags/flags.ts'
+import { flagRows, integer, oneOf, parseFlags, UsageError, type Flags } from '../../flags/flags.ts'
 
 export interface SimulationOptions {
   readonly agents: number
@@ -27,6 +27,8 @@ export interface SimulationOptions {
 const PHASES = ['one', 'few', 'burst', 'chatter', 'restart'] as const
 
 const FLAGS: Flags = {
+  quick: { help: 'a small one that asserts counts and no times, for CI' },
+  bare: { help: 'connections to servers that do nothing: the floor of memory' },
   agents: { value: 'N', help: 'nodes, each with an agent (default: 1000; with --quick 50)' },
   vnis: { value: 'N', help: 'VNIs on every node, a tenth of them L3VNIs (default: 2000; with --quick 50)' },
   repeats: { value: 'N', help: 'how often one VNI is added (default: 5; with --quick 1)' },
@@ -48,39 +50,25 @@ export const helpText = (): string =>
     'Usage: hack/bench control-plane [--quick] [FLAGS]',
     '       hack/bench control-plane --bare [--agents N] [--node-flags FLAGS]',
     '',
-    '  --quick                  a small one that asserts counts and no times, for CI',
-    '  --bare                   connections to servers that do nothing: the floor of memory',
     ...flagRows(FLAGS),
     '',
   ].join('\n')
 
 /** undefined: help was asked for. @throws UsageError */
 export function simulationOptions(args: readonly string[]): SimulationOptions | undefined {
-  const [quick, bare] = [args.includes('--quick'), args.includes('--bare')]
-  const { text, help, positionals } = parseFlags(
-    FLAGS,
-    args.filter((each) => each !== '--quick' && each !== '--bare'),
-  )
+  const { text, on, help } = parseFlags(FLAGS, args)
   if (help) return undefined
-  const [extra] = positionals
-  if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`)
-  const number = (flag: string, usual: number, small: number): number => {
-    const given = text(flag)
-    const value = given === undefined ? (quick ? small : usual) : Number(given)
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new UsageError(`--${flag} is ${given} but must be a whole number above 0`)
-    return value
-  }
-  const program = text('program')
-  if (program !== 'bundle' && program !== 'sources') throw new UsageError('--program is bundle or sources')
+  const quick = on('quick')
+  const number = (flag: string, usual: number, small: number, least = 1): number =>
+    integer(flag, text(flag) ?? String(quick ? small : usual), least, 100_000)
+  const program = oneOf('--program', text('program') ?? '', ['bundle', 'sources'] as const)
   const phases = (text('phases') ?? '').split(',')
   const unknown = phases.find((each) => each !== 'none' && !PHASES.some((phase) => phase === each))
   if (unknown !== undefined) throw new UsageError(`--phases knows ${PHASES.join(', ')} and none, not "${unknown}"`)
   const [profile, json] = [text('profile'), text('json')]
-  const agents = number('agents', 1000, 50)
-  if (agents < 3) throw new UsageError('--agents must be 3 at least: one change is for 3 nodes')
   return {
-    agents,
+    // One change is for three nodes.
+    agents: number('agents', 1000, 50, 3),
     vnis: number('vnis', 2000, 50),
     repeats: number('repeats', 5, 1),
     edits: number('edits', 1000, 40),
@@ -91,7 +79,7 @@ export function simulationOptions(args: readonly string[]): SimulationOptions | 
     sources: program === 'sources',
     nodeFlags: (text('node-flags') ?? '').split(' ').filter((each) => each !== ''),
     quick,
-    bare,
+    bare: on('bare'),
     ...(profile === undefined ? {} : { profile }),
     ...(json === undefined ? {} : { json }),
   }

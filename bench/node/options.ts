@@ -22,6 +22,8 @@ export interface BenchOptions {
 }
 
 const FLAGS: Flags = {
+  quick: { help: '50 VNIs, one sample, no waiting: shows that everything works and asserts no times' },
+  long: { help: 'also 1,000 and 2,000 VNIs with a bridge each, and the baseline at 2,000' },
   filter: { value: 'NAME', help: `rows whose name contains it, or a list of such: ${NAMES.join(' ')}` },
   samples: { value: 'N', help: 'most samples of a row (default: 5; with --quick 1)' },
   minutes: { value: 'N', help: 'no second and further sample that would take longer (default: 25; with --long 240)' },
@@ -35,8 +37,6 @@ const FLAGS: Flags = {
   },
 }
 
-const SWITCHES = ['--quick', '--long'] as const
-
 export const helpText = (): string =>
   [
     'bench: what a change costs on a node: the real agent, the real FRR and the kernel of the lab, against what others do',
@@ -45,22 +45,15 @@ export const helpText = (): string =>
     'Usage: hack/bench [--quick] [--filter NAME] [--json FILE] [FLAGS]',
     '       hack/bench control-plane --help',
     '',
-    '  --quick                  50 VNIs, one sample, no waiting: shows that everything works and asserts no times',
-    '  --long                   also 1,000 and 2,000 VNIs with a bridge each, and the baseline at 2,000',
     ...flagRows(FLAGS),
     '',
   ].join('\n')
 
 /** undefined: help was asked for. @throws UsageError */
 export function benchOptions(args: readonly string[]): BenchOptions | undefined {
-  const { text, help, positionals } = parseFlags(
-    FLAGS,
-    args.filter((each) => !SWITCHES.some((known) => known === each)),
-  )
+  const { text, on, help } = parseFlags(FLAGS, args)
   if (help) return undefined
-  const [extra] = positionals
-  if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`)
-  const quick = args.includes('--quick')
+  const [quick, long] = [on('quick'), on('long')]
   const list = (flag: string): string[] => (text(flag) ?? '').split(',').filter((each) => each !== '')
   const wanted = list('filter')
   const names = NAMES.filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
@@ -70,9 +63,9 @@ export function benchOptions(args: readonly string[]): BenchOptions | undefined 
   const sizes = list('sizes').map((each) => integer('sizes', each, 10, 4000))
   return {
     quick,
-    long: args.includes('--long'),
+    long,
     names,
-    minutes: integer('minutes', text('minutes') ?? (args.includes('--long') ? '240' : '25'), 1, 10_000),
+    minutes: integer('minutes', text('minutes') ?? (long ? '240' : '25'), 1, 10_000),
     shapes: list('shapes').map((each) => oneOf('--shapes', each, SHAPES)),
     contestants: list('only').map((each) => oneOf('--only', each, CONTESTANTS)),
     samples: samples === undefined ? (quick ? 1 : 5) : integer('samples', samples, 1, 100),
