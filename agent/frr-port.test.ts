@@ -44,6 +44,13 @@ function plan(vtep: string): NodePlan {
   return { node: 'n', router, vrfs: [{ for: red, name: 'red', table: 10_001, l3vni }], segments: [segment] }
 }
 
+/** With segments 200 to 249 in place of the one. */
+function fifty(vtep: string): NodePlan {
+  const one = plan(vtep)
+  const segments = one.segments.flatMap((each) => Array.from({ length: 50 }, (_, at) => ({ ...each, vni: 200 + at })))
+  return { ...one, segments }
+}
+
 function result(line: string, outcome: CommandResult['outcome'], ref?: typeof red | typeof fabric): CommandResult {
   const command = { context: ['router bgp 64514'], line, undo: [], daemons: [], ...(ref ? { for: ref } : {}) }
   return { command, outcome, text: 'unknown command' }
@@ -190,10 +197,7 @@ test('many VNIs are one question', async (t) => {
   const frr = fakeFrr()
   const adapter = new FrrAdapter(async () => {})
   adapter.connected(frr)
-  const first = plan('10.0.0.1')
-  const [segment] = first.segments
-  const segments = Array.from({ length: 50 }, (_, at) => ({ ...(segment ?? t.fail()), vni: 200 + at }))
-  await adapter.missing({ ...first, segments }, new Set())
+  await adapter.missing(fifty('10.0.0.1'), new Set())
   t.deepEqual(frr.asked, ['all'])
 })
 
@@ -201,14 +205,11 @@ test('waiting for VNIs ends when zebra has them, and asks for the whole table on
   const frr = fakeFrr()
   const adapter = new FrrAdapter(async () => {})
   adapter.connected(frr)
-  const first = plan('10.0.0.1')
-  const [segment] = first.segments
-  const segments = Array.from({ length: 50 }, (_, at) => ({ ...(segment ?? t.fail()), vni: 200 + at }))
-  const many = { ...first, segments }
+  const many = fifty('10.0.0.1')
   const waiting = adapter.caughtUp(many, undefined, goingOn)
   while (frr.asked.length < 3) await new Promise((resolve) => setImmediate(resolve))
   t.deepEqual(new Set(frr.asked), new Set(['count']))
-  frr.vnis = [known(100, 'L3', 'Down'), ...segments.map(({ vni }) => known(vni, 'L2'))]
+  frr.vnis = [known(100, 'L3', 'Down'), ...many.segments.map(({ vni }) => known(vni, 'L2'))]
   await waiting
   t.deepEqual(frr.asked.slice(-2), ['count', 'all'])
 
