@@ -1,5 +1,16 @@
 import test from 'ava'
-import { acknowledged, adopted, greeted, nextStep, refusedDigest, sent, type Delivery } from './delivery.ts'
+import * as fc from 'fast-check'
+import {
+  acknowledged,
+  adopted,
+  begun,
+  changed,
+  greeted,
+  nextStep,
+  refusedDigest,
+  sent,
+  type Delivery,
+} from './delivery.ts'
 import { FakeVersion, piece } from './stage.ts'
 
 const [v1, v2, v3] = ['r1', 'r2', 'r3'].map((revision) => new FakeVersion('n1', revision, [piece('router', revision)]))
@@ -32,21 +43,68 @@ test('a plan that goes back to what the agent has needs no update', (t) => {
   t.deepEqual(nextStep(done, v2, 2), { type: 'rest' })
 })
 
-test('in a burst the gap between updates grows to a second, and is gone when it is quiet', (t) => {
+/** When updates go out while the plan changes at these times, in milliseconds; each is taken at once. */
+function updates(changes: readonly number[]): readonly number[] {
+  const out: number[] = []
   let delivery: Delivery = upToDate
-  let now = 0
-  const gaps: number[] = []
-  for (let round = 0; round < 7; round++) {
-    const version = round % 2 ? v1 : v2
-    const step = nextStep(delivery, version, now)
-    const until = step.type === 'wait' ? step.untilMs : now
-    gaps.push(until - now)
-    now = until
-    delivery = acknowledged(sent(delivery, version, now), version.revision, '', now)
+  let current: FakeVersion = v1 as FakeVersion
+  const advance = (now: number, untilMs: number): void => {
+    for (let at = now; ;) {
+      const step = nextStep(delivery, current, at)
+      if (step.type === 'rest' || (step.type === 'wait' && step.untilMs >= untilMs)) return
+      if (step.type === 'wait') at = step.untilMs
+      else {
+        out.push(at)
+        delivery = acknowledged(sent(begun(delivery), current, at), current.revision, '', at)
+      }
+    }
   }
-  t.deepEqual(gaps, [0, 100, 200, 400, 800, 1000, 1000])
-  t.is(nextStep(delivery, v3, now + 5000).type, 'send')
-  t.is(sent(delivery, v3, now + 5000).gapMs, 100)
+  for (const [at, now] of changes.entries()) {
+    current = new FakeVersion('n1', `edit ${at}`, [])
+    delivery = changed(delivery, now)
+    advance(now, changes[at + 1] ?? Infinity)
+  }
+  return out
+}
+
+const every = (ms: number, seconds: number): readonly number[] =>
+  Array.from({ length: (seconds * 1000) / ms }, (_, at) => at * ms)
+
+test('in a burst updates come ever more seldom, and the last one a second after the last change', (t) => {
+  t.deepEqual(updates(every(50, 20)), [0, 100, 400, 1300, 4000, 12_100, 19_950 + 1000])
+  t.deepEqual(updates(every(50, 60)).slice(5), [12_100, 27_100, 42_100, 57_100, 59_950 + 1000])
+})
+
+test('a burst of a minute is at most ten updates, however fast the edits come', (t) => {
+  for (const ms of [1, 60, 100, 500, 900]) t.true(updates(every(ms, 60)).length <= 10, `every ${ms} ms`)
+})
+
+test('a change that comes alone goes out at once, and the first one of a burst too', (t) => {
+  t.deepEqual(updates([0, 5000, 6100, 7300]), [0, 5000, 6100, 7300])
+  t.deepEqual(updates([0, 90, 3000]), [0, 100, 3000])
+  t.is(updates([...every(50, 30), 33_000]).at(-1), 33_000)
+})
+
+test('whatever has changed goes out at the latest 15 seconds after the last update, or a second after it changed', (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 1500 }), { maxLength: 200 }), (pauses) => {
+      const changes = pauses.map((_, at) => pauses.slice(0, at + 1).reduce((sum, each) => sum + each, 0))
+      const out = updates(changes)
+      return changes.every((at, i) => {
+        const next = out.find((each) => each >= at) ?? Infinity
+        const before = out.findLast((each) => each < at) ?? -Infinity
+        const quiet = (changes[i + 1] ?? Infinity) - at > 1000
+        return next <= (quiet ? at + 1000 : Math.max(at, before + 15_000))
+      })
+    }),
+  )
+  t.pass()
+})
+
+test('an agent that says that it has lost its plan is not kept waiting for the end of a burst', (t) => {
+  const flying = sent({ ...upToDate, gapMs: 15_000 }, v2, 1000)
+  const lost = acknowledged(acknowledged(flying, 'r2', '', 1000), '', '', 1001)
+  t.deepEqual(nextStep(lost, v2, 1001), { type: 'wait', untilMs: 2000 })
 })
 
 test('an answer that is not what was sent leads to the whole plan at once, then ever more slowly', (t) => {

@@ -4,6 +4,9 @@
  * One update is in flight at a time. The next one is computed from what the agent acknowledged to what is current then,
  * so all changes in between travel as one. An agent that answers with something else than what it was sent gets the
  * whole plan; one that keeps doing so waits longer each time.
+ *
+ * A change goes out at once. While one follows the other, updates come ever more seldom, each with all that has changed,
+ * and the last one as soon as nothing more has come for a second: so a thousand edits are a handful of updates.
  */
 import { createHash } from 'node:crypto'
 import type { PlanVersion } from '../../api/plan/plan-version.ts'
@@ -22,8 +25,10 @@ export interface Delivery {
   readonly failedRevision?: string
   readonly failedMs: number
   readonly sentMs: number
-  /** The next update is sent this long after the last one at the earliest. */
+  /** As long as changes come, the next update is sent this long after the last one. */
   readonly gapMs: number
+  /** When the first and the last change came that no update covers. */
+  readonly change?: { readonly firstMs: number; readonly lastMs: number }
 }
 
 export type Step =
@@ -32,11 +37,12 @@ export type Step =
   /** Without `before` the whole plan. */
   | { readonly type: 'send'; readonly version: PlanVersion; readonly before?: PlanVersion }
 
-/** One change goes out at once; in a burst the gap between updates grows from the first to the second, then rests. */
+/** In a burst the gap between two updates grows threefold each time, to what people can bear to wait for. */
 const GAP_MS = 100
-const MAX_GAP_MS = 1000
-/** Without an update for so long, a burst is over. */
-const QUIET_MS = 2000
+const GROWTH = 3
+const MAX_GAP_MS = 15_000
+/** Changes that are no further apart are a burst. */
+const QUIET_MS = 1000
 
 const BACKOFF_MS = 1000
 const MAX_BACKOFF_MS = 30_000
@@ -56,10 +62,21 @@ export function has(delivery: Delivery, version: PlanVersion): boolean {
 /** `now` is of a clock that never goes back. */
 export function nextStep(delivery: Delivery, current: PlanVersion | undefined, now: number): Step {
   if (delivery.inFlight || !current || has(delivery, current)) return { type: 'rest' }
-  const untilMs = Math.max(delivery.sentMs + delivery.gapMs, delivery.failedMs + backoff(delivery, current))
+  const untilMs = Math.max(delivery.sentMs + gap(delivery), delivery.failedMs + backoff(delivery, current))
   if (untilMs > now) return { type: 'wait', untilMs }
   const before = delivery.version ?? (delivery.revision === current.revision ? current : undefined)
   return before ? { type: 'send', version: current, before } : { type: 'send', version: current }
+}
+
+function gap({ sentMs, gapMs, change }: Delivery): number {
+  if (change === undefined) return Math.min(gapMs, QUIET_MS)
+  if (!follows(change, sentMs)) return GAP_MS
+  return Math.min(gapMs, Math.max(GAP_MS, change.lastMs + QUIET_MS - sentMs))
+}
+
+/** Whether the change goes on with the burst that the update of `sentMs` was part of. */
+function follows(change: Delivery['change'], sentMs: number): boolean {
+  return change !== undefined && change.firstMs - sentMs < QUIET_MS
 }
 
 function backoff({ failures, failedRevision }: Delivery, current: PlanVersion): number {
@@ -68,16 +85,26 @@ function backoff({ failures, failedRevision }: Delivery, current: PlanVersion): 
   return Math.min(BACKOFF_MS * 2 ** (failures - 2), longest)
 }
 
+/** The node's plan has changed; no update covers that yet. */
+export function changed(delivery: Delivery, now: number): Delivery {
+  return { ...delivery, change: { firstMs: delivery.change?.firstMs ?? now, lastMs: now } }
+}
+
+/** An update is laid out: it covers what has changed up to now. */
+export function begun({ change, ...rest }: Delivery): Delivery {
+  return { ...rest, gapMs: follows(change, rest.sentMs) ? Math.min(rest.gapMs * GROWTH, MAX_GAP_MS) : GAP_MS }
+}
+
 /** The last message of an update has gone out. */
 export function sent(delivery: Delivery, version: PlanVersion, now: number): Delivery {
-  const burst = now - delivery.sentMs < QUIET_MS
-  const gapMs = burst ? Math.min(delivery.gapMs * 2, MAX_GAP_MS) : GAP_MS
-  return { ...delivery, inFlight: version, sentMs: now, gapMs }
+  return { ...delivery, inFlight: version, sentMs: now }
 }
 
 /** The agent has what is current without having been sent it; later changes start from there. */
 export function adopted(delivery: Delivery, version: PlanVersion): Delivery {
-  return delivery.version === version ? delivery : { ...delivery, version }
+  if (delivery.version === version && delivery.change === undefined) return delivery
+  const { change: _, ...rest } = delivery
+  return { ...rest, version }
 }
 
 /** The agent answered, be it asked or not. */

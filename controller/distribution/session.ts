@@ -16,7 +16,17 @@ import type { PlanChange, PlanVersion } from '../../api/plan/plan-version.ts'
 import { connect } from '../../api/wire/service.ts'
 import { messageOf, type Log } from '../../log/log.ts'
 import type { Bounds } from './bounds.ts'
-import { acknowledged, adopted, greeted, nextStep, refusedDigest, sent, type Delivery } from './delivery.ts'
+import {
+  acknowledged,
+  adopted,
+  begun,
+  changed,
+  greeted,
+  nextStep,
+  refusedDigest,
+  sent,
+  type Delivery,
+} from './delivery.ts'
 import { failed, hangUp, identityExpired, outOfOrder, slow, type Call, type Ending } from './ending.ts'
 import type { Gate } from './gate.ts'
 import { Inflow } from './inflow.ts'
@@ -56,8 +66,7 @@ export class Session {
   #delivery: Delivery
   #sending = false
   #detailAsked = false
-  /** When the oldest change came that no update covers; and the oldest that the one in flight covers. */
-  #changedMs: number | undefined
+  /** When the oldest change came that the update in flight covers. */
   #coveredMs: number | undefined
   #wake: NodeJS.Timeout | undefined
   #acknowledgeBy: NodeJS.Timeout | undefined
@@ -79,7 +88,7 @@ export class Session {
 
   /** The node's plan has changed; advance() is to follow. */
   changed(now: number): void {
-    this.#changedMs ??= now
+    this.#delivery = changed(this.#delivery, now)
   }
 
   /** Does what is to be done now. Cheap when that is nothing. */
@@ -146,7 +155,6 @@ export class Session {
     const { version, failures } = this.#delivery
     if (!version && failures === 0) this.#around.metrics.unchanged.inc()
     this.#delivery = adopted(this.#delivery, current)
-    this.#changedMs = undefined
   }
 
   async #send(version: PlanVersion, before: PlanVersion | undefined): Promise<void> {
@@ -176,8 +184,8 @@ export class Session {
     const known = digest === this.#delivery.refusedDigest
     const refused = known ? {} : { refused: { json: Buffer.from(JSON.stringify(version.refused)), digest } }
     const head = { base: before?.revision ?? '', revision: version.revision, ...refused }
-    this.#coveredMs ??= this.#changedMs
-    this.#changedMs = undefined
+    this.#coveredMs ??= this.#delivery.change?.firstMs
+    this.#delivery = begun(this.#delivery)
     metrics.updates.inc({ kind: before ? 'delta' : 'full' })
     metrics.pieces.inc(change.set.length + change.remove.length)
     for (const { bytes, last } of planMessages(change, head)) {
