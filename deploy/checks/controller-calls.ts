@@ -18,57 +18,44 @@ export interface ControllerCall {
 const declared = ['underlays', 'l3vnis', 'l2vnis', 'l3passthroughs']
 const status = [...declared, 'routernodes'].map((plural) => `${plural}/status`)
 
-/** One object in the controller's own namespace: made where there is none (which RBAC cannot bind to a name), then kept up to date. */
-function kept(
+type Where = Pick<ControllerCall, 'namespace' | 'name'>
+
+const call = (
   file: string,
   group: string,
-  resource: string,
-  name: string,
+  resources: readonly string[],
   verbs: readonly string[],
-): readonly ControllerCall[] {
-  const call = { file, group, resources: [resource], namespace: 'own' } as const
-  return [
-    { ...call, verbs: ['create'] },
-    { ...call, verbs, name },
-  ]
-}
+  where: Where = {},
+) => ({
+  file,
+  group,
+  resources,
+  verbs,
+  ...where,
+})
+
+/** One object in the controller's own namespace: made where there is none (which RBAC cannot bind to a name), then kept up to date. */
+const kept = (file: string, group: string, resource: string, name: string, verbs: readonly string[]) => [
+  call(file, group, [resource], ['create'], { namespace: 'own' }),
+  call(file, group, [resource], verbs, { namespace: 'own', name }),
+]
 
 export const controllerCalls: readonly ControllerCall[] = [
-  { file: 'fabric/kube-store.ts', group: 'nodeleaf.io', resources: declared, verbs: ['list', 'watch'] },
-  {
-    file: 'fabric/kube-store.ts',
-    group: 'nodeleaf.io',
-    resources: ['routernodes'],
-    verbs: ['list', 'watch', 'create', 'patch', 'delete'],
-  },
-  { file: 'fabric/kube-store.ts', group: 'nodeleaf.io', resources: status, verbs: ['patch'] },
-  { file: 'fabric/kube-store.ts', group: '', resources: ['nodes'], verbs: ['list', 'watch'] },
-  { file: 'fabric/kube-store.ts', group: '', resources: ['secrets'], verbs: ['list', 'watch'], namespace: 'own' },
+  call('fabric/kube-store.ts', 'nodeleaf.io', declared, ['list', 'watch']),
+  call('fabric/kube-store.ts', 'nodeleaf.io', ['routernodes'], ['list', 'watch', 'create', 'patch', 'delete']),
+  call('fabric/kube-store.ts', 'nodeleaf.io', status, ['patch']),
+  call('fabric/kube-store.ts', '', ['nodes'], ['list', 'watch']),
+  call('fabric/kube-store.ts', '', ['secrets'], ['list', 'watch'], { namespace: 'own' }),
   ...kept('fabric/kube-ledger.ts', '', 'configmaps', 'nodeleaf-numbers', ['get', 'update']),
   ...kept('kube/lease.ts', 'coordination.k8s.io', 'leases', 'nodeleaf-controller', ['get', 'update']),
-  {
-    file: 'kube/events.ts',
-    group: 'events.k8s.io',
-    resources: ['events'],
-    verbs: ['create', 'patch'],
-    namespace: 'default',
-  },
+  call('kube/events.ts', 'events.k8s.io', ['events'], ['create', 'patch'], { namespace: 'default' }),
   ...kept('tls/secret-store.ts', '', 'secrets', 'nodeleaf-ca', ['get', 'update']),
   ...kept('tls/trust.ts', '', 'configmaps', 'nodeleaf-ca', ['get', 'patch']),
-  {
-    file: 'tls/trust.ts',
-    group: 'admissionregistration.k8s.io',
-    resources: ['validatingwebhookconfigurations'],
-    verbs: ['get', 'update'],
+  call('tls/trust.ts', 'admissionregistration.k8s.io', ['validatingwebhookconfigurations'], ['get', 'update'], {
     name: 'nodeleaf',
-  },
-  {
-    file: 'kubernetes-backend.ts',
-    group: 'authentication.k8s.io',
-    resources: ['tokenreviews'],
-    verbs: ['create'],
-  },
-  { file: 'kubernetes-backend.ts', group: '', resources: ['pods'], verbs: ['get'], namespace: 'own' },
+  }),
+  call('kubernetes-backend.ts', 'authentication.k8s.io', ['tokenreviews'], ['create']),
+  call('kubernetes-backend.ts', '', ['pods'], ['get'], { namespace: 'own' }),
 ]
 
 /** As single rights, in a namespace. */
