@@ -39,6 +39,19 @@ export interface Metadata {
   readonly managedFields?: readonly ManagedFields[]
 }
 
+/** Identity, and what the server counts: no client changes or owns it. */
+export const SERVER_METADATA = [
+  'name',
+  'namespace',
+  'generateName',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+] as const satisfies readonly (keyof Metadata)[]
+
 export interface KubeObject {
   readonly apiVersion: string
   readonly kind: string

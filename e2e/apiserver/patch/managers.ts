@@ -1,6 +1,6 @@
 /** Who set which field: metadata.managedFields as a map of field sets, and how writes move fields between managers. */
 import type { KubeObject, ManagedFields } from '../object.ts'
-import { without } from '../object.ts'
+import { SERVER_METADATA, without } from '../object.ts'
 import type { Schema } from '../schema/schema.ts'
 import {
   absentFrom,
@@ -38,19 +38,7 @@ export const idOf = ({ name, operation, apiVersion, subresource }: Manager): str
 const unowned = [
   ['f:apiVersion'],
   ['f:kind'],
-  ...[
-    'name',
-    'namespace',
-    'generateName',
-    'creationTimestamp',
-    'selfLink',
-    'uid',
-    'generation',
-    'managedFields',
-    'resourceVersion',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-  ].map((field) => ['f:metadata', `f:${field}`]),
+  ...[...SERVER_METADATA, 'selfLink', 'managedFields'].map((field) => ['f:metadata', `f:${field}`]),
 ]
 
 /** The fields of an object that can be owned. */

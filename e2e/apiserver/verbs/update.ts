@@ -1,6 +1,6 @@
 /** PUT of an object, and the way that all patches end: the stored object becomes another one. */
 import { isDeepStrictEqual } from 'node:util'
-import { defined, timestamp, without, type KubeObject } from '../object.ts'
+import { defined, SERVER_METADATA, timestamp, without, type KubeObject } from '../object.ts'
 import { afterUpdate, differenceOf, managersOf, withManagers, type Managers } from '../patch/managers.ts'
 import { problems } from '../problem.ts'
 import { keyOf, type Resource } from '../resources/resource.ts'
@@ -83,19 +83,6 @@ function result(context: Context, call: Call, before: KubeObject, given: KubeObj
   return withManagers(counted, owned, known, timestamp(context.now()))
 }
 
-/** Of the metadata what no client changes. */
-const FIXED = [
-  'uid',
-  'creationTimestamp',
-  'generation',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'resourceVersion',
-  'name',
-  'namespace',
-  'generateName',
-] as const
-
 /** Identity and what the server counts stays; each of status and the rest is changed by its own path only. */
 function allowed(
   resource: Resource,
@@ -104,8 +91,8 @@ function allowed(
   given: KubeObject,
 ): KubeObject {
   if (subresource === 'status') return defined({ ...before, status: given['status'] }) as KubeObject
-  const fixed = Object.fromEntries(FIXED.map((key) => [key, before.metadata[key]]))
-  const metadata = defined({ ...without(given.metadata, ...FIXED), ...fixed })
+  const fixed = Object.fromEntries(SERVER_METADATA.map((key) => [key, before.metadata[key]]))
+  const metadata = defined({ ...without(given.metadata, ...SERVER_METADATA), ...fixed })
   const object = { ...given, apiVersion: before.apiVersion, kind: before.kind, metadata } as KubeObject
   return resource.status ? (defined({ ...object, status: before['status'] }) as KubeObject) : object
 }
