@@ -36,6 +36,7 @@ export class Cluster implements AsyncDisposable {
   readonly #ports: readonly [agents: number, webhook: number, metrics: number]
   #controller: Program | undefined
   #program: readonly string[] = []
+  #stallMs = 0
   #runs = 0
 
   private constructor(
@@ -124,7 +125,20 @@ export class Cluster implements AsyncDisposable {
       if (value === undefined) continue
       for (const key of new Set([name, `${name}${labels}`])) values.set(key, (values.get(key) ?? 0) + Number(value))
     }
+    this.#stallMs = Math.max(this.#stallMs, (values.get('nodejs_eventloop_lag_max_seconds') ?? 0) * 1000)
     return values
+  }
+
+  /** For how long the controller did nothing else at the longest, as of the last look at its metrics; begins anew then. */
+  stallMs(): number {
+    const longest = this.#stallMs
+    this.#stallMs = 0
+    return longest
+  }
+
+  /** How often the controller that runs had the Lease and lost it. */
+  termsLost(): number {
+    return this.controller.log().split('leading no more').length - 1
   }
 
   async metric(name: string): Promise<number> {

@@ -21,6 +21,8 @@ export interface Measurement {
   readonly committed: number
   readonly external: number
   readonly cpu: number
+  /** The longest that its event loop was kept, in milliseconds: as Node.js says, so 10 at the least. */
+  readonly stallMs: number
   readonly requests: Requests
   readonly writesPerSecond: number
   /** The busiest second would say more, but this is what the token buckets bound. */
@@ -62,6 +64,7 @@ const COLUMNS: readonly (readonly [string, (of: Measurement) => string])[] = [
   ['RSS MiB', ({ rss }) => rss.toFixed(0)],
   ['peak', ({ peak }) => peak.toFixed(0)],
   ['CPU s', ({ cpu }) => cpu.toFixed(1)],
+  ['stall ms', ({ stallMs }) => stallMs.toFixed(0)],
   ['requests', ({ requests }) => text(sumOf(requests))],
   ['writes/s', ({ writesPerSecond }) => writesPerSecond.toFixed(0)],
   ['load', ({ load }) => load.toFixed(1)],

@@ -16,7 +16,8 @@ const POLL_MS = 50
 const LOOK_MS = 250
 /** So long nothing more must come. */
 const QUIET_MS = { quick: 700, full: 3000 } as const
-const LONGEST_MS = 300_000
+/** Without any progress for so long it is over: a busy machine may take its time. */
+const STALLED_MS = 120_000
 const CHATTER_MS = { quick: 500, full: 3000 } as const
 
 export class Simulation {
@@ -153,23 +154,18 @@ export class Simulation {
     const start = { at: nowMs(), cpu: 0 }
     await this.#cluster.startController()
     let led: number | undefined
-    const { controller } = this.#cluster
-    await controller.until(
-      'has all agents',
-      async () => {
-        const metrics = await this.#cluster.metrics().catch(() => new Map<string, number>())
-        const now = (name: string): number => metrics.get(name) ?? 0
-        if (led === undefined && now('nodeleaf_controller_leads') === 1) led = nowMs()
-        return now('nodeleaf_nodes_settled') >= agents && now('nodeleaf_agents_connected') >= agents
-      },
-      LONGEST_MS,
-      LOOK_MS,
-    )
+    const settled = await this.#progress(agents, LOOK_MS, async () => {
+      const metrics = await this.#cluster.metrics().catch(() => new Map<string, number>())
+      const now = (name: string): number => metrics.get(name) ?? 0
+      if (led === undefined && now('nodeleaf_controller_leads') === 1) led = nowMs()
+      return Math.min(now('nodeleaf_nodes_settled'), now('nodeleaf_agents_connected'))
+    })
     const seconds = (nowMs() - start.at) / 1000
     await sleep(this.#quietMs)
     const counts = await this.#crowds.look()
     const ready = `leads after ${(((led ?? NaN) - start.at) / 1000).toFixed(1)} s, ${counts.dials} dials`
     await this.#end('restart: all agents settled', start, counts, ready, seconds)
+    this.#expect(settled, `after a restart not all of ${agents} agents settled`)
     this.#expect(counts.plans === 0, `after a restart ${counts.plans} plans were sent: ${counts.pieces} pieces`)
     this.#expect(counts.connected === agents, `after a restart ${counts.connected} of ${agents} agents are there`)
   }
@@ -201,6 +197,8 @@ export class Simulation {
     await this.#cluster.requests()
     const { controller } = this.#cluster
     controller.resetPeak()
+    await this.#cluster.metrics()
+    this.#cluster.stallMs()
     return { at: nowMs(), cpu: controller.cost().cpu }
   }
 
@@ -216,8 +214,7 @@ export class Simulation {
     const cold = marker === ''
     const start = cold ? { at: await change(), cpu: 0 } : await this.#begin(marker)
     const changedAt = cold ? start.at : await change()
-    const bound = nowMs() + LONGEST_MS
-    while ((await this.#crowds.look()).marked < agents && nowMs() < bound) await sleep(POLL_MS)
+    await this.#progress(agents, POLL_MS, async () => (await this.#crowds.look()).marked)
     const seconds = (nowMs() - start.at) / 1000
     await sleep(quietMs)
     const counts = await this.#crowds.look(true)
@@ -225,6 +222,18 @@ export class Simulation {
     await this.#end(phase, start, counts, note(), seconds, latency)
     this.#expect(counts.marked === agents, `${phase}: ${counts.marked} agents have it, not ${agents}`)
     return counts
+  }
+
+  /** Waits until `look` comes to `all`; false when it has not come to more than before for a long time. */
+  async #progress(all: number, everyMs: number, look: () => Promise<number>): Promise<boolean> {
+    let [most, at] = [-1, nowMs()]
+    for (;;) {
+      const now = await look()
+      if (now >= all) return true
+      if (now > most) [most, at] = [now, nowMs()]
+      else if (nowMs() - at > STALLED_MS || !this.#cluster.controller.running) return false
+      await sleep(everyMs)
+    }
   }
 
   async #end(
@@ -240,6 +249,10 @@ export class Simulation {
     const metrics = await this.#cluster.metrics()
     const mebibytes = (name: string): number => Math.round((metrics.get(name) ?? 0) / 2 ** 20)
     const whole = (nowMs() - start.at) / 1000
+    const lost = this.#cluster.termsLost()
+    const said = [note, ...(lost > 0 ? [`Lease lost ${lost} times so far`] : [])]
+      .filter((each) => each !== '')
+      .join(', ')
     const measured: Measurement = {
       phase,
       seconds,
@@ -255,10 +268,11 @@ export class Simulation {
       committed: mebibytes('nodejs_heap_size_total_bytes'),
       external: mebibytes('nodejs_external_memory_bytes'),
       cpu: cpu - start.cpu,
+      stallMs: this.#cluster.stallMs(),
       requests,
       writesPerSecond: writesOf(requests) / whole,
       load: loadavg()[0] ?? 0,
-      ...(note === '' ? {} : { note }),
+      ...(said === '' ? {} : { note: said }),
     }
     this.measurements.push(measured)
     this.mistakes.push(...counts.mistakes)
@@ -267,9 +281,9 @@ export class Simulation {
       [
         `${phase}: ${seconds.toFixed(1)} s`,
         ...(latency ? [`p50 ${latency.p50} p99 ${latency.p99} max ${latency.max} ms`] : []),
-        `${counts.plans} plans, RSS ${rss.toFixed(0)} (peak ${peak.toFixed(0)}, heap ${measured.heap} of ${measured.committed}, external ${measured.external}) MiB, CPU ${measured.cpu.toFixed(1)} s`,
+        `${counts.plans} plans, RSS ${rss.toFixed(0)} (peak ${peak.toFixed(0)}, heap ${measured.heap} of ${measured.committed}, external ${measured.external}) MiB, CPU ${measured.cpu.toFixed(1)} s, longest stall ${measured.stallMs.toFixed(0)} ms`,
         `${measured.writesPerSecond.toFixed(0)} writes/s`,
-        ...(note === '' ? [] : [note]),
+        ...(said === '' ? [] : [said]),
         ...ends,
       ].join(', '),
     )
