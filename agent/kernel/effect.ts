@@ -3,13 +3,13 @@ import { deleteAddressRequest, replaceAddressRequest } from './netlink/address.t
 import { AF_INET, AF_INET6 } from './netlink/inet.ts'
 import { NetlinkError } from './netlink/netlink-error.ts'
 import {
-  RT_TABLE_LOCAL,
   addRouteRequest,
   deleteRouteRequest,
   listRoutes,
   replaceRouteRequest,
   type RouteSpec,
 } from './netlink/route.ts'
+import { RT_TABLE_LOCAL } from './netlink/route-message.ts'
 import { addRule, deleteRule, listRules } from './netlink/rule.ts'
 import { linkTalk } from './link-effect.ts'
 import { isLocalRule } from './local-rule.ts'

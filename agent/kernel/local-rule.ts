@@ -5,7 +5,7 @@
  */
 import type { ResourceRef } from '../../api/plan/node-plan.ts'
 import { AF_INET } from './netlink/inet.ts'
-import { RT_TABLE_LOCAL } from './netlink/route.ts'
+import { RT_TABLE_LOCAL } from './netlink/route-message.ts'
 import type { Rule } from './netlink/rule.ts'
 import type { LocalRuleObject } from './objects.ts'
 

@@ -5,7 +5,7 @@
  *
  * A loaded number is in network order (linux/filter.h), a message's own is not.
  */
-import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route.ts'
+import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route-message.ts'
 import { PROTOCOL } from '../owner.ts'
 import { RTM_DELNETCONF, RTM_NEWNETCONF } from './netconf.ts'
 

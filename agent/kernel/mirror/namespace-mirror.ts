@@ -9,16 +9,8 @@ import type { BridgePort } from '../netlink/bridge-port.ts'
 import { decodeBridgePort, decodeBridgeVlans, listBridgeVlans, type BridgeVlans } from '../netlink/bridge-vlan.ts'
 import { listFdb } from '../netlink/fdb.ts'
 import { AF_BRIDGE, AF_INET6, AF_UNSPEC } from '../netlink/inet.ts'
-import {
-  decodeLink,
-  getLinkRequest,
-  IFF_UP,
-  listLinks,
-  nameIn,
-  RTM_DELLINK,
-  RTM_NEWLINK,
-  type Link,
-} from '../netlink/link.ts'
+import { getLinkRequest, listLinks, type Link } from '../netlink/link.ts'
+import { decodeLink, IFF_UP, nameIn, RTM_DELLINK, RTM_NEWLINK } from '../netlink/link-message.ts'
 import type { LinkData } from '../netlink/link-data.ts'
 import type { Message } from '../netlink/message.ts'
 import { NetlinkError } from '../netlink/netlink-error.ts'

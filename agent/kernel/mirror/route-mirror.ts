@@ -2,7 +2,8 @@
 import { isInet } from '../netlink/address.ts'
 import type { Message } from '../netlink/message.ts'
 import type { Netlink } from '../netlink/netlink.ts'
-import { decodeRoute, listRoutes, routeHead, RTM_DELROUTE, RTM_NEWROUTE, type Route } from '../netlink/route.ts'
+import { listRoutes, type Route } from '../netlink/route.ts'
+import { decodeRoute, routeHead, RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route-message.ts'
 import { PROTOCOL } from '../owner.ts'
 
 export class RouteMirror {

@@ -2,7 +2,7 @@
 import { Attributes, MessageWriter } from './attributes.ts'
 import { readBridgePort, type BridgePort } from './bridge-port.ts'
 import { AF_BRIDGE } from './inet.ts'
-import { IFINFOMSG_BYTES, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './link.ts'
+import { IFINFOMSG_BYTES, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './link-message.ts'
 import type { Message, Request } from './message.ts'
 import { malformed } from './netlink-error.ts'
 import type { Netlink } from './netlink.ts'

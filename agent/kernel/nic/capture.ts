@@ -5,7 +5,8 @@ import { listAddresses, type Address } from '../netlink/address.ts'
 import { AF_INET } from '../netlink/inet.ts'
 import { listLinks, type Link } from '../netlink/link.ts'
 import type { Netlink } from '../netlink/netlink.ts'
-import { listRoutes, RTPROT_KERNEL, RTPROT_RA, type Route } from '../netlink/route.ts'
+import { listRoutes, type Route } from '../netlink/route.ts'
+import { RTPROT_KERNEL, RTPROT_RA } from '../netlink/route-message.ts'
 import type { NicRecord, RecordedRoute } from './record.ts'
 
 const RTPROT_REDIRECT = 1
