@@ -61,5 +61,8 @@ export function holders(of: Ownership): readonly Daemon[] {
   return [...new Set(lines.flatMap((line) => of(line)))]
 }
 
-/** Daemons whose sockets are needed. */
-export const daemons: readonly Daemon[] = ['mgmtd', 'zebra', 'bgpd', 'bfdd', 'staticd']
+/**
+ * Daemons whose sockets are needed. Not staticd: no line of nodeleaf is its, and it would hear of every link several times
+ * as the others do.
+ */
+export const daemons: readonly Daemon[] = ['mgmtd', 'zebra', 'bgpd', 'bfdd']

@@ -1,7 +1,8 @@
 /** FRR itself, in a namespace with the links that the example plans need: does it take, and print back, what we write? */
 import test from 'ava'
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { desired } from './desired.ts'
 import { diff } from './diff.ts'
@@ -266,7 +267,7 @@ test.serial(
     const want = named('two VPNs')
     await goTo(t, want, 'two VPNs')
     managed.save(want)
-    for (const daemon of ['bgpd', 'zebra', 'bfdd', 'staticd', 'mgmtd'] as const) {
+    for (const daemon of ['bgpd', 'zebra', 'bfdd', 'mgmtd'] as const) {
       const gone = new Promise<unknown>((resolve) => frr.once('disconnected', resolve))
       const back = new Promise<void>((resolve) => frr.once('connected', () => resolve()))
       process.kill(Number(readFileSync(join(managed.socketsDir, `${daemon}.pid`), 'utf8')), 'SIGKILL')
@@ -279,12 +280,12 @@ test.serial(
 )
 
 test.serial('an agent that comes back adopts what runs', async (t) => {
-  const pids = (['mgmtd', 'zebra', 'bgpd', 'bfdd', 'staticd'] as const).map((daemon) =>
+  const pids = (['mgmtd', 'zebra', 'bgpd', 'bfdd'] as const).map((daemon) =>
     readFileSync(join(managed.socketsDir, `${daemon}.pid`), 'utf8'),
   )
   const { started, adopted } = await new ManagedFrr(options).start()
   t.deepEqual(started, [])
-  t.is(adopted.length, 5)
+  t.is(adopted.length, 4)
   const now = adopted.map((daemon) => readFileSync(join(managed.socketsDir, `${daemon}.pid`), 'utf8'))
   t.deepEqual(now, pids)
 })
@@ -319,6 +320,22 @@ test.serial('a daemon that hangs for a while is waited for: no start anew, no ot
   await t.notThrowsAsync(other.vniCount())
   t.false(went)
   other.close()
+})
+
+test.serial('a daemon that an older agent kept, and nobody needs any more, ends with its supervisor', async (t) => {
+  const { socketsDir } = managed
+  const again = 'while :; do /usr/lib/frr/staticd -N lab-leaf </dev/null; sleep 0.1; done'
+  const supervisor = spawn('nsenter', ['--net=/run/netns/lab-leaf', 'sh', '-c', again, 'nodeleaf-staticd'], {
+    stdio: 'ignore',
+  })
+  writeFileSync(join(socketsDir, 'managed/staticd.supervisor.pid'), `${supervisor.pid}\n`)
+  const runs = () => existsSync(`/proc/${readFileSync(join(socketsDir, 'staticd.pid'), 'utf8').trim()}/exe`)
+  await until(async () => existsSync(join(socketsDir, 'staticd.pid')) && runs(), 'staticd runs')
+  const { adopted } = await new ManagedFrr(options).start()
+  t.is(adopted.length, 4)
+  t.false(runs())
+  if (supervisor.signalCode === null) await once(supervisor, 'exit')
+  t.is(supervisor.signalCode, 'SIGKILL')
 })
 
 test.serial('stop leaves no process behind', async (t) => {

@@ -6,7 +6,7 @@
  * configuration saved last, so sessions return before anybody has diffed anything.
  */
 import { spawn } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { binaryOf, userOf } from './installation.ts'
@@ -62,6 +62,7 @@ export class ManagedFrr {
     }
     const binaries = daemons.map((daemon) => [daemon, binaryOf(daemon)] as const)
     this.#prepare()
+    await this.#end(this.#former())
     const adopted = daemons.filter((daemon) => this.#runs(daemon))
     for (const [daemon, binary] of binaries) {
       if (!this.#supervisorRuns(daemon)) this.#supervise(daemon, binary)
@@ -91,17 +92,28 @@ export class ManagedFrr {
   async stop(): Promise<void> {
     if (!existsSync(this.#dir)) return
     writeFileSync(this.#stopFile, '')
-    for (const daemon of daemons)
-      end(pidIn(this.#supervisorFile(daemon)), 'SIGKILL', () => this.#supervisorRuns(daemon))
     // zebra last: it takes the others' routes out of the kernel as they say goodbye.
-    for (const daemon of ['staticd', 'bfdd', 'bgpd', 'zebra', 'mgmtd'] as const) {
-      end(pidIn(this.#pidFile(daemon)), 'SIGTERM', () => this.#runs(daemon))
-      for (let tries = 0; this.#runs(daemon); tries++) {
-        if (tries === 250) end(pidIn(this.#pidFile(daemon)), 'SIGKILL', () => this.#runs(daemon))
+    await this.#end([...this.#former(), 'bfdd', 'bgpd', 'zebra', 'mgmtd'])
+    rmSync(this.socketsDir, { recursive: true, force: true })
+  }
+
+  /** Ends whoever restarts these daemons, then one daemon after the other. */
+  async #end(names: readonly string[]): Promise<void> {
+    for (const name of names) end(pidIn(this.#supervisorFile(name)), 'SIGKILL', () => this.#supervisorRuns(name))
+    for (const name of names) {
+      end(pidIn(this.#pidFile(name)), 'SIGTERM', () => this.#runs(name))
+      for (let tries = 0; this.#runs(name); tries++) {
+        if (tries === 250) end(pidIn(this.#pidFile(name)), 'SIGKILL', () => this.#runs(name))
         await delay(20)
       }
+      rmSync(this.#supervisorFile(name), { force: true })
     }
-    rmSync(this.socketsDir, { recursive: true, force: true })
+  }
+
+  /** Daemons that an older agent kept and this one does not need: up to 0.1.0 staticd. */
+  #former(): readonly string[] {
+    const kept = readdirSync(this.#dir).flatMap((file) => /^(\w+)\.supervisor\.pid$/.exec(file)?.[1] ?? [])
+    return kept.filter((name) => !daemons.some((daemon) => daemon === name))
   }
 
   #prepare(): void {
@@ -167,11 +179,11 @@ export class ManagedFrr {
     }
   }
 
-  #runs(daemon: Daemon): boolean {
+  #runs(daemon: string): boolean {
     return isRunning(pidIn(this.#pidFile(daemon)), { program: daemon, netns: this.#options.netns })
   }
 
-  #supervisorRuns(daemon: Daemon): boolean {
+  #supervisorRuns(daemon: string): boolean {
     const pid = pidIn(this.#supervisorFile(daemon))
     return isRunning(pid, { argument: `nodeleaf-${daemon}`, netns: this.#options.netns })
   }
@@ -201,11 +213,11 @@ export class ManagedFrr {
     return join(this.#dir, `${daemon}.log`)
   }
 
-  #pidFile(daemon: Daemon): string {
+  #pidFile(daemon: string): string {
     return join(this.socketsDir, `${daemon}.pid`)
   }
 
-  #supervisorFile(daemon: Daemon): string {
+  #supervisorFile(daemon: string): string {
     return join(this.#dir, `${daemon}.supervisor.pid`)
   }
 }
@@ -237,10 +249,11 @@ done
 const needsZebra: ReadonlySet<Daemon> = new Set(['bgpd'])
 
 /**
- * mgmtd and staticd have no option for a configuration file, and `/etc/frr` may be missing or read-only: they get a
- * mount of their own there. (mgmtd's path of it knows no path space: lib/vty.c, mgmt_vty_read_configs.) Without it mgmtd starts empty, and the agent enters what it holds.
+ * mgmtd has no option for a configuration file, and `/etc/frr` may be missing or read-only: it gets a mount of its own
+ * there. (Its path of it knows no path space: lib/vty.c, mgmt_vty_read_configs.) Without it mgmtd starts empty, and the
+ * agent enters what it holds.
  */
-const readEtc: ReadonlySet<Daemon> = new Set(['mgmtd', 'staticd'])
+const readEtc: ReadonlySet<Daemon> = new Set(['mgmtd'])
 const inOwnEtc = 'mount --bind "$0" /etc/frr 2>/dev/null; exec "$@"'
 
 /**

@@ -9,7 +9,7 @@ export interface Block {
   readonly body: readonly Block[]
 }
 
-export type Daemon = 'mgmtd' | 'zebra' | 'bgpd' | 'bfdd' | 'staticd'
+export type Daemon = 'mgmtd' | 'zebra' | 'bgpd' | 'bfdd'
 
 /** One line to enter, where, in which daemons, and what takes it back. */
 export interface Command {

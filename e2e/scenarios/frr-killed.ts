@@ -7,10 +7,10 @@ import { addWorkload } from '../lab/workload.ts'
 import type { FrrDaemon } from '../lab/frr.ts'
 import type { Scenario } from '../scenario.ts'
 
-const ALL: readonly FrrDaemon[] = ['bgpd', 'zebra', 'mgmtd', 'bfdd', 'staticd']
+const ALL: readonly FrrDaemon[] = ['bgpd', 'zebra', 'mgmtd', 'bfdd']
 const ROUNDS: readonly (readonly FrrDaemon[])[] = [...ALL.map((daemon) => [daemon]), ALL]
 /** These carry no traffic and hold nothing that others lose with them. */
-const HARMLESS: ReadonlySet<FrrDaemon> = new Set(['mgmtd', 'bfdd', 'staticd'])
+const HARMLESS: ReadonlySet<FrrDaemon> = new Set(['mgmtd', 'bfdd'])
 const INTERVAL = 0.1
 
 export const scenario: Scenario = {
