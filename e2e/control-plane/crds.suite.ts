@@ -2,25 +2,18 @@
 import test from 'ava'
 import { bad, base, deeper, good } from '../../api/kinds/rules-examples.ts'
 import { kindNamed, kinds } from '../../api/kinds/kinds.ts'
+import { apiSuite } from './api-suite.ts'
 import type { Answer } from './client.ts'
-import { startCluster, type Cluster } from './cluster.ts'
+import { root } from './objects.ts'
 
-const root = '/apis/nodeleaf.io/v1alpha1'
-let cluster: Cluster
-
-test.before(async (t) => {
-  t.timeout(180_000)
-  cluster = await startCluster()
-  t.log(`API server: ${cluster.name}`)
-})
-test.after.always(() => cluster?.[Symbol.asyncDispose]())
+const api = apiSuite()
 
 const strict = '?fieldValidation=Strict&dryRun=All'
 
 function post(name: string, spec: Record<string, unknown>, query = strict, object = 'x'): Promise<Answer> {
   const kind = kindNamed(name)
   const body = { apiVersion: 'nodeleaf.io/v1alpha1', kind: name, metadata: { name: object }, spec }
-  return cluster.client.call('POST', `${root}/${kind?.plural ?? ''}${query}`, { body })
+  return api.client.call('POST', `${root}/${kind?.plural ?? ''}${query}`, { body })
 }
 
 /** The fields that an answer complains about. */
@@ -49,7 +42,7 @@ for (const [name, change] of deeper)
   })
 
 test('every kind is served with its status, its short name and the category of all', async (t) => {
-  const { resources } = await cluster.client.ask('GET', root)
+  const { resources } = await api.client.ask('GET', root)
   for (const kind of kinds) {
     const found = (resources as { name: string }[]).filter(({ name }) => name.split('/')[0] === kind.plural)
     t.deepEqual(found.map(({ name }) => name).sort(), [kind.plural, `${kind.plural}/status`], kind.name)
@@ -70,7 +63,7 @@ test('a rule is checked when an update breaks it', async (t) => {
   const created = await post('L3VNI', { vni: 7001, vrf: 'rules' }, '', 'updated')
   t.is(created.status, 201)
   const type = 'application/merge-patch+json'
-  const { status, body } = await cluster.client.call('PATCH', `${root}/l3vnis/updated`, {
+  const { status, body } = await api.client.call('PATCH', `${root}/l3vnis/updated`, {
     body: { spec: { vni: 0 } },
     type,
   })
@@ -88,7 +81,7 @@ test('a name that is too long for a link is refused', async (t) => {
     metadata: { name: 'n'.repeat(64) },
     spec: { vni: 1 },
   }
-  const answer = await cluster.client.call('POST', `${root}/l2vnis`, { body })
+  const answer = await api.client.call('POST', `${root}/l2vnis`, { body })
   t.is(answer.status, 422)
   t.regex(answer.body.message, /longer than 63 characters/)
 })
@@ -115,7 +108,7 @@ for (const kind of kinds)
   test(`the columns of ${kind.name} print`, async (t) => {
     const { name } = kind.example
     const body = { apiVersion: 'nodeleaf.io/v1alpha1', kind: kind.name, metadata: { name }, spec: kind.example.spec }
-    const created = await cluster.client.call('POST', `${root}/${kind.plural}`, { body })
+    const created = await api.client.call('POST', `${root}/${kind.plural}`, { body })
     t.is(created.status, 201, JSON.stringify(created.body))
     const conditions = [
       {
@@ -129,10 +122,10 @@ for (const kind of kinds)
     const nodes = { selected: 2, ready: 2, failed: 0, summary: '2/2' }
     const status = kind.name === 'RouterNode' ? { conditions } : { conditions, nodes }
     const type = 'application/merge-patch+json'
-    await cluster.client.ask('PATCH', `${root}/${kind.plural}/${name}/status`, { body: { status }, type })
+    await api.client.ask('PATCH', `${root}/${kind.plural}/${name}/status`, { body: { status }, type })
 
     const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
-    const table = await cluster.client.ask('GET', `${root}/${kind.plural}/${name}`, { accept })
+    const table = await api.client.ask('GET', `${root}/${kind.plural}/${name}`, { accept })
     t.is(table.kind, 'Table')
     const columns = table['columnDefinitions'] as { name: string; priority: number }[]
     t.deepEqual(

@@ -1,12 +1,12 @@
 /** How an API server calls a validating webhook: the rules nodeleaf's own configuration stands on. */
 import test from 'ava'
+import { apiSuite, merge } from './api-suite.ts'
 import type { KubeObject } from './client.ts'
-import { eventually, startCluster, type Cluster } from './cluster.ts'
+import { eventually } from './cluster.ts'
+import { root } from './objects.ts'
 import { startWebhook, type Webhook } from './webhook.ts'
 
-const root = '/apis/nodeleaf.io/v1alpha1'
-const merge = 'application/merge-patch+json'
-let cluster: Cluster
+const api = apiSuite()
 let webhook: Webhook
 
 const rules = (...operations: readonly string[]) => [
@@ -47,15 +47,13 @@ const l3vni = (name: string, hook: string): KubeObject => ({
   metadata: { name, labels: { hook } },
   spec: { vni: 1, vrf: 'red' },
 })
-const post = (name: string, hook: string) => cluster.client.call('POST', `${root}/l3vnis`, { body: l3vni(name, hook) })
+const post = (name: string, hook: string) => api.client.call('POST', `${root}/l3vnis`, { body: l3vni(name, hook) })
 /** What the webhook was asked of an object of a test. */
 const asked = (name: string): string[] =>
   webhook.requests.filter((each) => each.name === name).map(({ operation }) => operation)
 
 test.before(async (t) => {
-  t.timeout(180_000)
-  cluster = await startCluster()
-  t.log(`API server: ${cluster.name}`)
+  t.timeout(60_000)
   webhook = await startWebhook(({ name }) => {
     if (name.startsWith('refused')) return { allowed: false, message: 'VNI 1 is taken by L3VNI blue' }
     if (name.startsWith('silent')) return 'silent'
@@ -63,7 +61,7 @@ test.before(async (t) => {
   })
   const { url, caBundle } = webhook
   const nowhere = { url: 'https://127.0.0.1:1/validate', caBundle }
-  await cluster.client.apply([
+  await api.client.apply([
     configuration('strict', {}, { url, caBundle }, 'strict'),
     configuration('lenient', { failurePolicy: 'Ignore' }, nowhere, 'lenient'),
     configuration('broken', {}, nowhere, 'broken'),
@@ -78,16 +76,13 @@ test.before(async (t) => {
     return called.status === 201 && failed.status === 500 && webhook.requests.length > 0
   })
 })
-test.after.always(async () => {
-  await cluster?.[Symbol.asyncDispose]()
-  await webhook?.[Symbol.asyncDispose]()
-})
+test.after.always(() => webhook?.[Symbol.asyncDispose]())
 
 test('what it refuses is refused, with its words', async (t) => {
   const { status, body } = await post('refused', 'strict')
   t.is(status, 403)
   t.is(body.message, 'admission webhook "strict.nodeleaf.io" denied the request: VNI 1 is taken by L3VNI blue')
-  t.is((await cluster.client.call('GET', `${root}/l3vnis/refused`)).status, 404)
+  t.is((await api.client.call('GET', `${root}/l3vnis/refused`)).status, 404)
 })
 
 test('what it warns of reaches the client', async (t) => {
@@ -97,12 +92,12 @@ test('what it warns of reaches the client', async (t) => {
 
 test('it is asked of creation, change and deletion, with what was and what comes; not of the status', async (t) => {
   await post('followed', 'strict')
-  await cluster.client.ask('PATCH', `${root}/l3vnis/followed`, { body: { spec: { vni: 2 } }, type: merge })
-  await cluster.client.ask('PATCH', `${root}/l3vnis/followed/status`, {
+  await api.client.ask('PATCH', `${root}/l3vnis/followed`, { body: { spec: { vni: 2 } }, type: merge })
+  await api.client.ask('PATCH', `${root}/l3vnis/followed/status`, {
     body: { status: { conditions: [] } },
     type: merge,
   })
-  await cluster.client.ask('DELETE', `${root}/l3vnis/followed`)
+  await api.client.ask('DELETE', `${root}/l3vnis/followed`)
   t.deepEqual(asked('followed'), ['CREATE', 'UPDATE', 'DELETE'])
   const [created, updated, deleted] = webhook.requests.filter(({ name }) => name === 'followed')
   t.like(created, {
@@ -118,21 +113,21 @@ test('with conditions it is asked of what declares something alone: one that is 
   t.is((await post('conditional', 'conditional')).status, 500, 'a new object')
   const { metadata, ...rest } = l3vni('held', 'conditional')
   const path = `${root}/l3vnis/held`
-  await cluster.client.ask('POST', `${root}/l3vnis`, {
+  await api.client.ask('POST', `${root}/l3vnis`, {
     body: { ...rest, metadata: { name: 'held', finalizers: ['example.com/hold'] } },
   })
-  const patch = (body: object) => cluster.client.call('PATCH', path, { body, type: merge })
+  const patch = (body: object) => api.client.call('PATCH', path, { body, type: merge })
   t.is((await patch({ metadata: { labels: metadata.labels } })).status, 200, 'a label')
   t.is((await patch({ spec: { vni: 77 } })).status, 500, 'another spec')
-  await cluster.client.ask('DELETE', path)
+  await api.client.ask('DELETE', path)
   t.is((await patch({ metadata: { finalizers: null } })).status, 200, 'a finalizer')
-  t.is((await cluster.client.call('GET', path)).status, 404)
+  t.is((await api.client.call('GET', path)).status, 404)
 })
 
 test('it is not asked of what its selector leaves out, nor of what the schema refuses anyway', async (t) => {
   await post('another', 'no')
   const bad = { ...l3vni('invalid', 'strict'), spec: { vni: 0, vrf: 'red' } }
-  t.is((await cluster.client.call('POST', `${root}/l3vnis`, { body: bad })).status, 422)
+  t.is((await api.client.call('POST', `${root}/l3vnis`, { body: bad })).status, 422)
   t.deepEqual([...asked('another'), ...asked('invalid')], [])
 })
 
@@ -147,11 +142,11 @@ test('when it is not there, Fail refuses and Ignore goes on', async (t) => {
   t.is(failed.status, 500)
   t.regex(failed.body.message, /failed calling webhook "broken\.nodeleaf\.io".*connection refused/)
   t.is((await post('let-through', 'lenient')).status, 201)
-  t.is((await cluster.client.call('DELETE', `${root}/l3vnis/let-through`)).status, 200)
+  t.is((await api.client.call('DELETE', `${root}/l3vnis/let-through`)).status, 200)
 })
 
 test('a configuration is completed, and refused when it lacks what it must have', async (t) => {
-  const made = await cluster.client.ask(
+  const made = await api.client.ask(
     'GET',
     '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/strict',
   )
@@ -161,7 +156,7 @@ test('a configuration is completed, and refused when it lacks what it must have'
     rules: [{ scope: '*' }],
   })
   const bad = configuration('bad', { sideEffects: undefined, timeoutSeconds: 31 }, { url: webhook.url }, 'x')
-  const { status, body } = await cluster.client.call(
+  const { status, body } = await api.client.call(
     'POST',
     '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations',
     { body: bad },
