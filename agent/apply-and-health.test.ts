@@ -7,7 +7,7 @@ import { serveHealth } from './status/server.ts'
 
 const ref = { kind: 'L2VNI', name: 'web' } as const
 const operations = Array.from({ length: 3000 }, (_, priority): Operation => {
-  const object = { type: 'rule', namespace: 'router', for: ref, family: 4, priority } as const
+  const object = { type: 'rule', namespace: 'router', for: ref, purpose: 'own', family: 4, priority } as const
   return { do: 'create', stage: 'create', for: ref, object, after: [], text: `add ${priority}` }
 })
 

@@ -5,7 +5,7 @@ import { stringify } from 'yaml'
 import type { NodePlan } from '../../api/plan/node-plan.ts'
 import { desired } from './desired.ts'
 import { blue, empty, passthrough, plain, plan, red, router, web, whole } from './golden/sample.ts'
-import { keyOf, type KernelObject, type MachineFacts } from './objects.ts'
+import { keyOf, type MachineFacts } from './objects.ts'
 import { unsupported } from './unsupported.ts'
 
 const FACTS: MachineFacts = {
@@ -115,12 +115,8 @@ test('a segment that is not routed has no SVI, and its bridge is in no VLAN of i
 })
 
 test('VRFs are closed in both families', (t) => {
-  const closing = (object: KernelObject): boolean => object.type === 'route' && object.target.type === 'unreachable'
-  const routes = desired(whole, FACTS).filter(closing)
-  t.deepEqual(
-    routes.map((route) => keyOf(route)),
-    [10200, 10100].flatMap((table) => ['0.0.0.0/0', '::/0'].map((to) => `route router ${table} ${to} 4278198272`)),
-  )
+  const closing = desired(whole, FACTS).filter((object) => object.type === 'rule' && object.purpose === 'closing')
+  t.deepEqual(closing.map(keyOf), ['rule router closing 4', 'rule router closing 6'])
 })
 
 test('names fit the kernel and no sysctl is the host’s', (t) => {

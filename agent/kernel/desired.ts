@@ -4,7 +4,6 @@
  * Pure. The objects come in an order a reader can follow; `diff` makes the order of work.
  */
 import type { HostSessionPlan, NodePlan, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
-import { localRules } from './local-rule.ts'
 import { overlayMTU, underlayMTU } from './mtu.ts'
 import { PASSTHROUGH_ENDS, vethNames, VTEP_LINK, type Ends } from './names.ts'
 import type { AddressObject, KernelObject, LinkObject, MachineFacts, Place, RouteObject } from './objects.ts'
@@ -12,10 +11,9 @@ import { ipBytes, ipText } from './netlink/inet.ts'
 import { layOut, shardsOf, sharedObjects, type Layout, type Shards } from './shape/layout.ts'
 import type { OverlayNeeds } from './shape/overlay.ts'
 import { routerSysctls } from './sysctls.ts'
+import { vrfRules } from './vrf-rules.ts'
 
 const MAIN_TABLE = 254
-/** Distance 255 in the top byte, as zebra reads it: last of all, so any other default route wins. */
-const LAST_RESORT_METRIC = 4278198272
 
 /** The plan's router as the kernel should have it; empty when the plan has none. */
 export function desired(plan: NodePlan, facts: MachineFacts): readonly KernelObject[] {
@@ -79,7 +77,7 @@ export function basisOf(
 ): readonly KernelObject[] {
   return [
     ...routerSysctls(router.for),
-    ...localRules(router.for),
+    ...vrfRules(router.for),
     ...underlay(router, facts),
     ...sharedObjects(shards, router),
     ...(passthrough === undefined ? [] : session(passthrough, PASSTHROUGH_ENDS, underlayMTU(router, facts))),
@@ -143,19 +141,8 @@ function vrfMTU({ l3vni }: VrfPlan, router: RouterPlan, facts: MachineFacts): nu
 
 function vrfObjects(vrf: VrfPlan, needs: OverlayNeeds | undefined, layout: Layout, mtu: number): KernelObject[] {
   const { l3vni, hostSession, name, table } = vrf
-  // VRFs are closed: what is not found here must not be looked up in the underlay's table (vrf.rst, "unreachable").
-  const closing = ['0.0.0.0/0', '::/0'].map((destination): RouteObject => ({
-    type: 'route',
-    namespace: 'router',
-    table,
-    destination,
-    metric: LAST_RESORT_METRIC,
-    target: { type: 'unreachable' },
-    for: vrf.for,
-  }))
   return [
     { type: 'link', namespace: 'router', kind: 'vrf', name, table, up: true, for: vrf.for },
-    ...closing,
     ...(needs === undefined ? [] : layout.overlay(needs).objects),
     ...(hostSession === undefined || l3vni === undefined ? [] : session(hostSession, vethNames(l3vni.vni), mtu, name)),
   ]

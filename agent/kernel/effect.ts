@@ -9,17 +9,16 @@ import {
   replaceRouteRequest,
   type RouteSpec,
 } from './netlink/route.ts'
-import { RT_TABLE_LOCAL } from './netlink/route-message.ts'
 import { addRule, deleteRule, listRules } from './netlink/rule.ts'
 import { linkTalk } from './link-effect.ts'
-import { isLocalRule } from './local-rule.ts'
 import type { Namespaces } from './namespaces.ts'
 import { warningsOf } from './nic/record.ts'
-import type { AddressObject, LocalRuleObject, RouteObject } from './objects.ts'
+import type { AddressObject, RouteObject, RuleObject } from './objects.ts'
 import type { Operation } from './operation.ts'
 import { PROTOCOL } from './owner.ts'
 import { converse, DONE, type Outcome, type Talk } from './talk.ts'
 import { performVlans } from './vlan-effect.ts'
+import { purposeOf, RULES } from './vrf-rules.ts'
 import { indexOf, type World } from './world.ts'
 
 const LINK_SCOPE = 253
@@ -130,11 +129,11 @@ function tolerated(error: unknown, codes: readonly string[]): void {
   if (!(error instanceof NetlinkError) || !codes.includes(error.code)) throw error
 }
 
-/** The new one first: a namespace without this rule takes no packet for itself. */
-function performRule({ namespace, family, priority }: LocalRuleObject, namespaces: Namespaces): void {
+/** The new one first: a namespace without it takes no packet for itself, or has VRFs that are open. */
+function performRule({ namespace, family, priority, purpose }: RuleObject, namespaces: Namespaces): void {
   const netlink = namespaces.netlink(namespace)
-  const spec = { family: family === 4 ? AF_INET : AF_INET6, table: RT_TABLE_LOCAL } as const
-  const there = listRules(netlink, { family: spec.family }).filter(isLocalRule)
+  const spec = { family: family === 4 ? AF_INET : AF_INET6, ...RULES[purpose] } as const
+  const there = listRules(netlink, { family: spec.family }).filter((rule) => purposeOf(rule) === purpose)
   if (!there.some((rule) => rule.priority === priority)) addRule(netlink, { ...spec, priority })
   for (const rule of there) if (rule.priority !== priority) deleteRule(netlink, { ...spec, priority: rule.priority })
 }

@@ -133,16 +133,18 @@ export interface SysctlObject extends Owned {
   readonly optional: boolean
 }
 
-/** Where the lookup of the namespace's own addresses stands among the routing rules; the kernel's own place is 0. */
-export interface LocalRuleObject extends Owned {
+/** A routing rule that keeps VRFs apart, and where it stands (vrf-rules.ts). */
+export interface RuleObject extends Owned {
   readonly type: 'rule'
   readonly namespace: Namespace
+  /** `closing`: what a VRF's table does not have is unreachable. `own`: the lookup of the namespace's own addresses. */
+  readonly purpose: 'closing' | 'own'
   readonly family: 4 | 6
   readonly priority: number
 }
 
 /** What is always there and only set, never made or deleted. */
-export type Setting = SysctlObject | LocalRuleObject
+export type Setting = SysctlObject | RuleObject
 
 export type KernelObject = LinkObject | VlanObject | AddressObject | RouteObject | Setting
 
@@ -208,7 +210,7 @@ export function keyOf(object: KernelObject): string {
     case 'sysctl':
       return ['sysctl', object.namespace, object.path].join(' ')
     case 'rule':
-      return ['rule', object.namespace, object.family].join(' ')
+      return ['rule', object.namespace, object.purpose, object.family].join(' ')
   }
 }
 

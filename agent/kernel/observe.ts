@@ -3,7 +3,6 @@ import type { ResourceRef } from '../../api/plan/node-plan.ts'
 import type { Address } from './netlink/address.ts'
 import type { Link } from './netlink/link.ts'
 import type { Route } from './netlink/route.ts'
-import { observedLocalRules } from './local-rule.ts'
 import { shardBridge, shardOf, shardVxlan, vniOf, VTEP_LINK } from './names.ts'
 import { observedVlans, type Bearer } from './observed-vlans.ts'
 import type { NicRecord } from './nic/record.ts'
@@ -21,6 +20,7 @@ import type { ForeignLink, Observed } from './observed.ts'
 import { aliasOf, GROUP_PLUGGED, NOBODY, ownerOf, PROTOCOL } from './owner.ts'
 import { routerSysctls } from './sysctls.ts'
 import type { NamespaceTables, Tables } from './tables.ts'
+import { observedRules } from './vrf-rules.ts'
 
 /** `likely`: for whom a link is wanted, by its key; whoever's it is then is the very same object. */
 export type Likely = (key: string) => ResourceRef | undefined
@@ -112,7 +112,7 @@ export class View {
       const value = this.#tables.sysctls.get(sysctl.path)
       return value === undefined ? [] : [{ ...sysctl, value }]
     })
-    return [...observedLocalRules(this.#tables.rules, NOBODY), ...sysctls]
+    return [...observedRules(this.#tables.rules, NOBODY), ...sysctls]
   }
 }
 

@@ -56,6 +56,8 @@ export function describe(what: Operation['do'], object: KernelObject): string {
     case 'sysctl':
       return `set ${object.path} = ${object.value} in ${namespace}`
     case 'rule':
-      return `look up IPv${object.family} addresses of the ${namespace} itself at priority ${object.priority}`
+      return object.purpose === 'own'
+        ? `look up IPv${object.family} addresses of the ${namespace} itself at priority ${object.priority}`
+        : `close VRFs of the ${namespace} for IPv${object.family} at priority ${object.priority}`
   }
 }
