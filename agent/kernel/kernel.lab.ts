@@ -1,100 +1,15 @@
 import test from 'ava'
 import { setTimeout } from 'node:timers/promises'
-import { Machine, settled, NETNS, sh } from './golden/machine.ts'
-import { blue, empty, passthrough, plain, plan, red, web, whole } from './golden/sample.ts'
+import { NETNS, sh } from './golden/machine.ts'
+import { plain, plan, whole } from './golden/sample.ts'
+import { kernelSuite } from './kernel-suite.ts'
 
-let machine: Machine
-test.beforeEach(() => void (machine = new Machine()))
-test.afterEach.always(() => machine.destroy())
-
-test.serial('a whole plan is in place after one pass, and the second pass writes nothing', async (t) => {
-  await machine.converges(t, whole)
-  const { writes } = machine.kernel
-  t.deepEqual(await machine.kernel.verify(whole), [])
-  await machine.pass(whole)
-  t.is(machine.kernel.writes, writes)
-  t.deepEqual(machine.warnings.length, 1)
-})
-
-test.serial('uninstall leaves the host as it was', async (t) => {
-  const before = machine.snapshot()
-  await machine.converges(t, whole)
-  t.notDeepEqual(machine.snapshot(), before)
-  t.deepEqual(await machine.kernel.uninstall(), [])
-  t.deepEqual(await settled(() => machine.snapshot(), before), before)
-  t.false(sh('ip netns').includes(NETNS))
-  t.is(sh('cat /proc/sys/net/ipv4/conf/eth1/rp_filter').trim(), '2')
-})
-
-test.serial('what the plan wants no more goes, and nothing else', async (t) => {
-  await machine.converges(t, whole)
-  await machine.converges(t, plan({ vrfs: [red], segments: [] }))
-  t.false(/br110|vx110|host-110|br-hs|pe-pt|blue/.test(sh(`ip link; ip -n ${NETNS} link`)))
-  await machine.converges(t, empty)
-  t.is(sh(`ip -n ${NETNS} -br link | wc -l`).trim(), '1')
-  t.is(sh(`ip -n ${NETNS} route show table all proto 110`), '')
-})
-
-test.serial('changes of every kind are made in place and converge', async (t) => {
-  await machine.converges(t, whole)
-  const index = sh(`ip -n ${NETNS} -j link show vx100 | grep -o '"ifindex":[0-9]*'`)
-  const renumbered = plan({
-    router: { ...whole.router!, vteps: ['100.65.0.9'], routerMAC: '02:6e:64:41:00:09', mtu: 1400 },
-    vrfs: [
-      {
-        ...blue,
-        hostSession: { ...blue.hostSession!, routerAddresses: ['192.169.20.1/25'], hostAddresses: ['192.169.20.9/25'] },
-      },
-      red,
-    ],
-    segments: [
-      { ...web, vrf: 'blue', gateways: ['10.110.0.2/24'], suppressARP: false },
-      { ...plain, for: { kind: 'L2VNI', name: 'other' } },
-    ],
-    passthrough,
-  })
-  await machine.converges(t, renumbered)
-  t.is(sh(`ip -n ${NETNS} -j link show vx100 | grep -o '"ifindex":[0-9]*'`), index)
-  await machine.converges(t, whole)
-})
-
-test.serial('a change of VTEP family and of VRF tables re-makes what it must', async (t) => {
-  await machine.converges(t, whole)
-  await machine.converges(t, {
-    ...whole,
-    router: { ...whole.router!, vteps: ['fd00:100::1'] },
-    vrfs: [
-      { ...blue, table: 10300 },
-      { ...red, table: 10400 },
-    ],
-  })
-})
-
-test.serial('what others delete or spoil comes back', async (t) => {
-  await machine.converges(t, whole)
-  sh(`ip link del host-100; ip -n ${NETNS} link del br110; ip -n ${NETNS} link set br200 nomaster
-    ip -n ${NETNS} addr del 100.65.0.1/32 dev vtep0; ip -n ${NETNS} route flush table 10200 proto 110
-    ip netns exec ${NETNS} sysctl -qw net.ipv4.ip_forward=0; ip -n ${NETNS} link set vx300 down mtu 1300
-    ip -n ${NETNS} link set red down; ip -n ${NETNS} addr flush dev eth1`)
-  await machine.converges(t, whole)
-})
-
-test.serial('a namespace that has lost its name gets it back, with all that is in it', async (t) => {
-  await machine.converges(t, whole)
-  const indexes = (): string => sh(`ip -n ${NETNS} -o link | cut -d: -f1,2`)
-  const before = indexes()
-  sh(`ip netns del ${NETNS}`)
-  await machine.pass(whole)
-  t.is(indexes(), before)
-  await machine.converges(t, whole)
-  t.deepEqual(await machine.kernel.uninstall(), [])
-  t.false(sh('ip netns').includes(NETNS))
-})
+const machine = kernelSuite('per-vni')
 
 test.serial('a foreign link of a needed name fails its resource only, and is not touched', async (t) => {
   sh(`ip link add host-100 type dummy; ip addr add 10.1.1.1/24 dev host-100; ip -n ${NETNS} link add vx300 type dummy`)
   const before = sh(`ip -d link show host-100; ip -d -n ${NETNS} link show vx300`)
-  const failures = await machine.pass(whole)
+  const failures = await machine().pass(whole)
   t.true(failures.every(({ for: ref }) => ['red', 'plain'].includes(ref.name)))
   t.deepEqual(
     failures
@@ -106,10 +21,10 @@ test.serial('a foreign link of a needed name fails its resource only, and is not
   t.is(sh(`ip -d link show host-100; ip -d -n ${NETNS} link show vx300`), before)
   t.true(sh('ip -br addr show host-200').includes('192.169.20.2/24'))
   sh(`ip link del host-100; ip -n ${NETNS} link del vx300`)
-  await machine.converges(t, whole)
+  await machine().converges(t, whole)
   sh('ip link add br-user type bridge; ip link add d0 type dummy; ip link set d0 master br-user')
   sh(`ip -n ${NETNS} link add vrf-user type vrf table 5; ip -n ${NETNS} route add 9.9.9.0/24 dev lo proto 99`)
-  await machine.kernel.uninstall()
+  await machine().kernel.uninstall()
   t.regex(sh(`ip -br link; ip -n ${NETNS} -br link; ip -n ${NETNS} route`), /br-user[^]*d0[^]*vrf-user[^]*9\.9\.9\.0/)
   sh('ip link del br-user; ip link del d0')
 })
@@ -118,19 +33,19 @@ test.serial("a user's bridge that is missing is waited for; the rest of the segm
   const wanted = plan({
     segments: [{ ...plain, hostMaster: { type: 'LinuxBridge', name: 'br-user', autoCreate: false } }],
   })
-  const failures = await machine.pass(wanted)
+  const failures = await machine().pass(wanted)
   t.deepEqual(
     failures.map(({ reason }) => reason),
     ['MasterMissing'],
   )
   t.true(sh('ip -br link show host-300').includes('UP'))
   sh('ip link add br-user type bridge; ip link set br-user up')
-  await machine.converges(t, wanted)
+  await machine().converges(t, wanted)
   t.true(sh('ip link show host-300').includes('master br-user'))
-  await machine.converges(t, plan({ segments: [plain] }))
+  await machine().converges(t, plan({ segments: [plain] }))
   t.false(sh('ip link show host-300').includes('master'))
   sh('ip link set host-300 master br-user; ip addr add 10.30.0.9/24 dev host-300')
-  await machine.converges(t, plan({ segments: [plain] }))
+  await machine().converges(t, plan({ segments: [plain] }))
   t.true(sh('ip link show host-300; ip addr show host-300').includes('master br-user'))
   t.true(sh('ip addr show host-300').includes('10.30.0.9'))
   sh('ip link del br-user')
@@ -138,31 +53,31 @@ test.serial("a user's bridge that is missing is waited for; the rest of the segm
 
 test.serial('a NIC that is not there fails the underlay; it is taken up when it appears', async (t) => {
   const wanted = plan({ router: { ...whole.router!, interfaces: ['eth1', 'eth7'] } })
-  const failures = await machine.pass(wanted)
+  const failures = await machine().pass(wanted)
   t.deepEqual(
     failures.map(({ reason, for: ref }) => [reason, ref.kind]),
     [['NicMissing', 'Underlay']],
   )
   t.true(sh(`ip -n ${NETNS} -br addr show eth1`).includes('192.168.10.11/24'))
   sh('ip link add eth7 type veth peer name far7 netns cable; ip addr add 10.7.0.1/24 dev eth7')
-  await machine.converges(t, wanted)
+  await machine().converges(t, wanted)
   t.true(sh(`ip -n ${NETNS} -br addr show eth7`).includes('10.7.0.1/24'))
   sh(`ip -n ${NETNS} link del eth7`)
-  t.is((await machine.pass(wanted))[0]?.reason, 'NicMissing')
+  t.is((await machine().pass(wanted))[0]?.reason, 'NicMissing')
   sh('ip link add eth7 type veth peer name far7 netns cable; ip addr add 10.8.0.1/24 dev eth7')
-  await machine.converges(t, wanted)
+  await machine().converges(t, wanted)
   t.true(sh(`ip -n ${NETNS} -br addr show eth7`).includes('10.8.0.1/24'))
-  await machine.converges(t, plan({}))
+  await machine().converges(t, plan({}))
   t.true(sh('ip -br addr show eth7').includes('10.8.0.1/24'))
   sh('ip link del eth7')
 })
 
 test.serial('a change by others is told, neighbours and FRR routes are not', async (t) => {
-  await machine.converges(t, whole)
+  await machine().converges(t, whole)
   // Duplicate address detection of the kernel's own link-local addresses ends.
   await setTimeout(3000)
   let told = 0
-  t.teardown(machine.kernel.onChange(() => void told++))
+  t.teardown(machine().kernel.onChange(() => void told++))
   sh(`ip -n ${NETNS} neigh add 192.168.10.77 lladdr 02:00:00:00:00:77 dev eth1
     ip -n ${NETNS} route add 9.9.9.0/24 dev eth1 proto 186`)
   await setTimeout(200)

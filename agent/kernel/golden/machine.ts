@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import type { NodePlan } from '../../../api/plan/node-plan.ts'
 import { Kernel } from '../kernel.ts'
+import type { DatapathShape } from '../objects.ts'
 import type { KernelFailure } from '../operation.ts'
 
 export const NETNS = 'nlrouter'
@@ -18,10 +19,13 @@ export function sh(command: string): string {
 /** The test's own namespace serves as the host: it must be a fresh kernel's (or namespace's). */
 export class Machine {
   readonly stateDir = mkdtempSync(join(tmpdir(), 'nodeleaf-'))
-  kernel = this.open()
-  warnings: string[] = []
+  readonly warnings: string[] = []
+  readonly #shape: DatapathShape
+  kernel: Kernel
 
-  constructor() {
+  constructor(shape: DatapathShape = 'per-vni') {
+    this.#shape = shape
+    this.kernel = this.open()
     sh(`ip netns add cable
       ip link add eth1 mtu 1500 type veth peer name far netns cable
       ip -n cable link set far up; ip link set eth1 up; ip link set lo up
@@ -38,7 +42,10 @@ export class Machine {
   }
 
   open(): Kernel {
-    return Kernel.open({ netns: NETNS, stateDir: this.stateDir, warn: (message) => void this.warnings.push(message) })
+    const warn = (message: string): void => void this.warnings.push(message)
+    const kernel = Kernel.open({ netns: NETNS, stateDir: this.stateDir, warn })
+    kernel.useShape(this.#shape)
+    return kernel
   }
 
   /** What a reconciler does, without FRR. */
