@@ -1,4 +1,4 @@
-/** The native half: see addon/netlink.c. Everything throws errors with `code`, `errno` and `syscall`, like node:fs. */
+/** The native half: see addon/addon.h. Everything throws errors with `code`, `errno` and `syscall`, like node:fs. */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { existsSync } from 'node:fs'
