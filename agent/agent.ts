@@ -46,7 +46,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
     reconciler.want(planned)
     if (changed) wake.requestNow('source')
   })
-  const link = await controllerLink(options, log, { source, frr, reconciler, datapath })
+  const link = await controllerLink(options, log, { source, kernel, frr, reconciler, datapath })
   const waiters: ((report: PassReport | undefined) => void)[] = []
   const parts = { options, start: Date.now(), kernel, frr, reconciler, datapath, source, link }
   const served: Served = {
@@ -110,13 +110,13 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
   log.info('agent stopped, the router stays as it is')
 }
 
-type LinkParts = Pick<Parts, 'source' | 'frr' | 'reconciler' | 'datapath'>
+type LinkParts = Pick<Parts, 'source' | 'frr' | 'reconciler' | 'datapath'> & { readonly kernel: Kernel }
 
 /** gRPC is loaded where there is somebody to talk to. */
 async function controllerLink(
   { controller }: AgentOptions,
   log: Log,
-  { source, frr, reconciler, datapath }: LinkParts,
+  { source, kernel, frr, reconciler, datapath }: LinkParts,
 ): Promise<ControllerLink | undefined> {
   if (controller === undefined) return undefined
   const facts = () => {
@@ -130,7 +130,7 @@ async function controllerLink(
     }
   }
   const room = await import('./controller-link.ts')
-  return new room.ControllerLink({ options: controller, log, source, frr, facts })
+  return new room.ControllerLink({ options: controller, log, source, kernel, frr, facts })
 }
 
 /** Sessions that end are noticed at once; a kernel that does not tell it costs a second. */

@@ -3,7 +3,7 @@ import { messageOf, type Log } from '../log/log.ts'
 import { monotonicClock } from '../pace/clock.ts'
 import type { FrrAdapter } from './frr-port.ts'
 import type { ControllerOptions } from './options.ts'
-import { FrrWatch, type Hint } from './report/frr-watch.ts'
+import { FrrWatch, type Connections, type Hint } from './report/frr-watch.ts'
 import type { ReportFacts } from './report/report.ts'
 import { Reporter } from './report/reporter.ts'
 import type { Connection } from './source/connection.ts'
@@ -20,6 +20,7 @@ export interface LinkParts {
   readonly options: ControllerOptions
   readonly log: Log
   readonly source: Pick<FollowedSource, 'reading' | 'controllerPlan' | 'take'>
+  readonly kernel?: Connections
   readonly frr: Pick<FrrAdapter, 'down' | 'sessions' | 'vnis'>
   readonly facts: () => Omit<ReportFacts, 'detailVersion' | 'lastGood' | 'fromFiles' | 'conflicts'>
 }
@@ -34,7 +35,7 @@ export class ControllerLink {
   #connected = new AbortController()
 
   constructor(parts: LinkParts) {
-    const { options, log, source, facts, frr } = parts
+    const { options, log, source, facts, kernel, frr } = parts
     this.#parts = parts
     this.#updates = new PlanUpdates(source.reading.node.name)
     this.#reporter = new Reporter(() => {
@@ -47,7 +48,7 @@ export class ControllerLink {
         ...(lastGood === undefined ? {} : { lastGood }),
       }
     }, Date.now)
-    this.#watch = new FrrWatch(frr, this.#reporter, monotonicClock, Date.now)
+    this.#watch = new FrrWatch(frr, this.#reporter, monotonicClock, Date.now, kernel)
     const clock = { now: Date.now, random: Math.random }
     this.#source = new ControllerSource({ options, log, clock, conversation: this.#conversation() })
   }

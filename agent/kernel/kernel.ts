@@ -12,6 +12,7 @@ import { asOne, perform, together } from './effect.ts'
 import { Namespaces } from './namespaces.ts'
 import { Mirror } from './mirror/mirror.ts'
 import { watchTcpClosed } from './netlink/tcp-closed.ts'
+import { establishedTcp } from './netlink/tcp-established.ts'
 import { NicMover } from './nic/move.ts'
 import { factsOf } from './nic/record.ts'
 import { NicStore } from './nic/store.ts'
@@ -260,6 +261,15 @@ export class Kernel implements Disposable {
   onConnectionClosed(callback: () => void): () => void {
     const watch = watchTcpClosed(this.#namespaces.routerPath, callback)
     return () => watch[Symbol.dispose]()
+  }
+
+  /** A text for each TCP connection of the router that is established; undefined when the kernel does not say. */
+  connections(): readonly string[] | undefined {
+    try {
+      return establishedTcp(this.#namespaces.routerPath)
+    } catch {
+      return undefined
+    }
   }
 
   /**

@@ -1,10 +1,10 @@
 import test from 'ava'
 import { ManualClock } from '../../pace/manual-clock.ts'
 import type { SessionStatus, VniStatus } from '../status/document.ts'
-import { FrrWatch } from './frr-watch.ts'
+import { FrrWatch, type Connections } from './frr-watch.ts'
 
 /** An FRR that counts what it is asked. */
-function setup() {
+function setup(kernel?: Connections) {
   const asked = { down: 0, sessions: 0, vnis: 0 }
   const frr = {
     text: '' as string | undefined,
@@ -24,7 +24,7 @@ function setup() {
   }
   const clock = new ManualClock()
   const stop = new AbortController()
-  const watch = new FrrWatch(frr, { observed: () => undefined }, clock, () => 0)
+  const watch = new FrrWatch(frr, { observed: () => undefined }, clock, () => 0, kernel)
   const running = watch.run(stop.signal)
   const end = async (): Promise<void> => {
     stop.abort()
@@ -134,5 +134,48 @@ test('links that change all the time do not put the reading of VNIs off', async 
     return asked.vnis > vnis
   })
   t.true(clock.now() - at <= 2000, String(clock.now() - at))
+  await end()
+})
+
+/** A router with these connections, of which a session is down. */
+function withOneDown(...there: string[]) {
+  const kernel = { there, connections: () => [...kernel.there] }
+  const world = setup(kernel)
+  world.frr.text = 'default ipv4Unicast 2 192.0.2.2'
+  world.watch.endsAreTold()
+  return { ...world, kernel }
+}
+
+test('while a session is down bgpd is left alone as long as no connection comes or goes', async (t) => {
+  const { asked, frr, clock, kernel, until, end } = withOneDown()
+  frr.state = 'Active'
+  await until('VNIs have settled', () => clock.now() > 5000)
+  const { down } = asked
+  await until('a long time', () => clock.now() > 14_000)
+  t.is(asked.down, down)
+  kernel.there = ['a']
+  const at = clock.now()
+  await until('it is asked', () => asked.down > down)
+  t.true(clock.now() - at <= 2000)
+  const { sessions } = asked
+  const { down: then } = asked
+  await until('it is asked until the session is up', () => asked.down >= then + 3)
+  frr.text = ''
+  frr.state = 'Established'
+  const before = clock.now()
+  await until('that it is up is seen', () => asked.sessions > sessions)
+  t.true(clock.now() - before <= 2000)
+  await end()
+})
+
+test('a connection in place of another is a reason to ask, and so is one that is no session', async (t) => {
+  const { asked, clock, kernel, until, end } = withOneDown('a')
+  await until('VNIs have settled', () => clock.now() > 5000)
+  const { down } = asked
+  kernel.there = ['b']
+  await until('it is asked', () => asked.down === down + 1)
+  kernel.there = ['b', 'c']
+  await until('it is asked again and again', () => asked.down > down + 4)
+  t.pass()
   await end()
 })

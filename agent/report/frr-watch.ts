@@ -3,9 +3,11 @@
  *
  * FRR pushes nothing over vty. Sessions: bgpd is asked which of them are down, a question that costs it next to nothing,
  * and when the answer is another one, everything is read. It is asked after each pass, whenever the kernel tells that a TCP
- * connection in the router's namespace ended, and as long as one is down every second, for none tells that it comes up.
- * When all are up and the kernel tells of ends, nobody asks. VNIs follow links, and links tell: a change in the kernel, a
- * pass that did something, or a session that came or went makes them be read. What none of these shows (counters, remote VTEPs) a slow look does.
+ * connection in the router's namespace ended, and as long as one is down every second, for none tells that it comes up;
+ * but then the kernel is asked first, and as long as it has the connections that it had, each of them a session's that is
+ * up, bgpd is left alone: with hundreds of sessions down its answer is long. When all are up and the kernel tells of ends,
+ * nobody asks. VNIs follow links, and links tell: a change in the kernel, a pass that did something, or a session that came
+ * or went makes them be read. What none of these shows (counters, remote VTEPs) a slow look does.
  */
 import type { FrrAdapter } from '../frr-port.ts'
 import { Wake } from '../../pace/wake.ts'
@@ -13,6 +15,11 @@ import type { Clock } from '../../pace/clock.ts'
 import type { Reporter } from './reporter.ts'
 
 export type Hint = 'session' | 'link'
+
+/** The TCP connections of the router that are established, each told by another text; undefined when nobody knows. */
+export interface Connections {
+  readonly connections: () => readonly string[] | undefined
+}
 
 /** How often bgpd is asked which sessions are down, and how often when that has been the same for long. */
 const ASK_MS = 1000
@@ -32,6 +39,11 @@ export class FrrWatch {
   readonly #clock: Clock
   /** Time of day, for `since`. */
   readonly #now: () => number
+  readonly #kernel: Connections | undefined
+  /** What there was when bgpd was asked last. */
+  #connections: readonly string[] | undefined
+  /** Sessions that were up when they were read last. */
+  #up = 0
   readonly #wake = new Wake({ quietMs: 50, latestMs: 200 })
   #down: string | undefined
   /** When that was another answer. */
@@ -49,11 +61,13 @@ export class FrrWatch {
     reporter: Pick<Reporter, 'observed'>,
     clock: Clock,
     now: () => number,
+    kernel?: Connections,
   ) {
     this.#frr = frr
     this.#reporter = reporter
     this.#clock = clock
     this.#now = now
+    this.#kernel = kernel
   }
 
   /** Something happened that may have changed a session, or a link under a VNI: it is looked at now. */
@@ -81,7 +95,8 @@ export class FrrWatch {
         if (reasons.includes('link')) this.#vnisSoon()
         const began = this.#clock.now()
         const due = began >= this.#slowDue
-        await this.#look(due)
+        if (due || reasons.includes('session') || !this.#isCalm) await this.#lookAtSessions(due)
+        await this.#lookAtVnis(due)
         const now = this.#clock.now()
         if (due) this.#slowDue = now + Math.max(SLOW_MS, SLOW_PART * (now - began))
       }
@@ -107,7 +122,16 @@ export class FrrWatch {
     return now - this.#downSince < LONG_MS ? ASK_MS : ASK_SELDOM_MS
   }
 
-  async #look(slow: boolean): Promise<void> {
+  /** No session can have come up: all connections are those of sessions that were up, and are still there. */
+  get #isCalm(): boolean {
+    const [before, now] = [this.#connections, this.#kernel?.connections()]
+    if (before === undefined || now === undefined || this.#down === undefined) return false
+    return now.length === this.#up && now.join() === before.join()
+  }
+
+  async #lookAtSessions(slow: boolean): Promise<void> {
+    // Before the question: what comes after it is asked about again.
+    this.#connections = this.#kernel?.connections()
     const down = await this.#frr.down()
     const changed = down !== this.#down
     this.#down = down
@@ -118,9 +142,13 @@ export class FrrWatch {
     // Undefined: FRR is away, or its answer to the cheap question is not understood.
     if (changed || slow || down === undefined) {
       const sessions = (await this.#frr.sessions(this.#now())) ?? []
-      this.#allUp = down !== undefined && sessions.every(({ state }) => state === 'Established')
+      this.#up = sessions.filter(({ state }) => state === 'Established').length
+      this.#allUp = down !== undefined && this.#up === sessions.length
       this.#reporter.observed({ sessions })
     }
+  }
+
+  async #lookAtVnis(slow: boolean): Promise<void> {
     const now = this.#clock.now()
     if (now < this.#vnisRested || !(slow || this.#vnisDue.some((due) => due <= now))) return
     this.#vnisDue = this.#vnisDue.filter((due) => due > now)
