@@ -61,6 +61,8 @@ export class Leader implements PlanBook, AgentObserver {
   #withheld: ReadonlyMap<string, number> = new Map()
   #timer: NodeJS.Timeout | undefined
   #planned: { readonly snapshot: Snapshot; readonly facts: readonly NodeFacts[] } | undefined
+  /** What was allocated last, and for which world. */
+  #allocation: { readonly world: World; readonly allocation: Allocation } | undefined
   readonly #slices: SlicesOptions
 
   constructor(options: LeaderOptions) {
@@ -223,11 +225,17 @@ export class Leader implements PlanBook, AgentObserver {
 
   async #allocate(world: World): Promise<Allocation> {
     const { planner, now, indexRestMs: restMs } = this.#options
+    const last = this.#allocation
+    if (last?.allocation.ledger === this.#ledger && sameNumbersIn(last.world, world))
+      if (now() < (last.allocation.nextAtMs ?? Infinity)) return last.allocation
     const routerNodes = world.routerNodes.map(({ name, resource: { spec } }) => ({ name, ...spec }))
     // To its end, whatever becomes of the term: half a look is of no use to the next one.
     const underlays = await inSlices(planner.underlays(world.snapshot, world.nodes), this.#slices)
     const underlayOf = (_labels: Labels, node: string): Underlay | undefined => underlays(node)
-    return allocate(withoutMoved(this.#ledger, world), { nodes: world.nodes, routerNodes, underlayOf, restMs }, now())
+    const given = { nodes: world.nodes, routerNodes, underlayOf, restMs }
+    const allocation = allocate(withoutMoved(this.#ledger, world), given, now())
+    this.#allocation = { world, allocation }
+    return allocation
   }
 
   /** Once for each document that gives an index which another node has. */
@@ -303,7 +311,18 @@ function withoutMoved(ledger: Ledger, { routerNodes }: World): Ledger {
   return free.size === 0 ? ledger : ledgerOf([...ledger.values()].filter(({ node }) => !free.has(node)))
 }
 
+/** Numbers do not hang on statuses, which change all the time. */
+function sameNumbersIn(a: World, b: World): boolean {
+  return (
+    a.snapshot === b.snapshot &&
+    a.nodes === b.nodes &&
+    a.routerNodes.length === b.routerNodes.length &&
+    a.routerNodes.every(({ resource }, at) => resource === b.routerNodes[at]?.resource)
+  )
+}
+
 function sameFacts(a: readonly NodeFacts[], b: readonly NodeFacts[]): boolean {
+  if (a === b) return true
   return (
     a.length === b.length &&
     a.every((each, at) => {

@@ -28,6 +28,24 @@ test('between two slices others have their turn, and no slice is longer than tol
   t.true(Math.max(...slices) <= 20, `${Math.max(...slices)} steps in a row`)
 })
 
+test('time is counted while there is work, not while others have their turn', async (t) => {
+  let [now, total] = [0, 0]
+  function* work() {
+    for (let at = 0; at < 100; at++) {
+      now++
+      yield
+    }
+  }
+  const others = setImmediate(function again() {
+    now += 1000
+    if (now < 100_000) setImmediate(again)
+  })
+  await inSlices(work(), { now: () => now, sliceMs: 10, spent: (ms) => (total += ms) })
+  clearImmediate(others)
+  t.is(total, 100)
+  t.true(now > 5000)
+})
+
 test('work that fits into a slice is done at once', async (t) => {
   let steps = 0
   function* work() {

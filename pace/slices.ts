@@ -9,6 +9,8 @@ export interface SlicesOptions {
   readonly signal?: AbortSignal
   /** After so long the others have their turn. @default 10 */
   readonly sliceMs?: number
+  /** Told of each slice how long it took. */
+  readonly spent?: (ms: number) => void
   /** Milliseconds of a clock that never goes back. @default performance.now */
   readonly now?: () => number
 }
@@ -18,14 +20,18 @@ const SLICE_MS = 10
 /** What the work comes to. Begins at once. @throws the signal's reason; what the work throws */
 export async function inSlices<Result>(
   steps: Generator<undefined, Result, undefined>,
-  { signal, sliceMs = SLICE_MS, now = () => performance.now() }: SlicesOptions = {},
+  { signal, sliceMs = SLICE_MS, spent, now = () => performance.now() }: SlicesOptions = {},
 ): Promise<Result> {
-  for (let endMs = now() + sliceMs; ;) {
-    signal?.throwIfAborted()
-    const step = steps.next()
-    if (step.done === true) return step.value
-    if (now() < endMs) continue
+  for (;;) {
+    const startMs = now()
+    for (let nowMs = startMs; nowMs < startMs + sliceMs; nowMs = now()) {
+      signal?.throwIfAborted()
+      const step = steps.next()
+      if (step.done !== true) continue
+      spent?.(now() - startMs)
+      return step.value
+    }
+    spent?.(now() - startMs)
     await turn()
-    endMs = now() + sliceMs
   }
 }

@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http'
 import { monotonicClock, type Clock } from '../../pace/clock.ts'
 import { ApiError, failure, refusal, type Status, type Verb } from './api-error.ts'
 import { Connection } from './connection.ts'
-import { textOf } from './body.ts'
+import { drain, textOf } from './body.ts'
 import type { Cluster } from './kubeconfig.ts'
 import { apiVersionOf, pathOf, type Collection, type KubeObject, type Target } from './object.ts'
 import { retryDelayMs } from './retry.ts'
@@ -71,6 +71,8 @@ interface Request {
   readonly contentType?: string
   /** Doing it twice is as good as doing it once. */
   readonly repeatable: boolean
+  /** Nobody looks at the answer, which is the whole object: hundreds of KiB for a status of a few lines. */
+  readonly mute?: boolean
 }
 
 const TIMEOUT_MS = 30_000
@@ -128,13 +130,13 @@ export class Api {
 
   /**
    * Server-side apply: `fields` is all that this field manager wants of the object; makes the object if there is none.
-   * Fields of other managers are taken over. https://kubernetes.io/docs/reference/using-api/server-side-apply/
+   * Fields of other managers are taken over; what the object is then is not looked at. https://kubernetes.io/docs/reference/using-api/server-side-apply/
    */
-  apply<T extends object = KubeObject>(
+  async apply(
     at: Target,
     fields: object,
     { fieldManager, ...options }: CallOptions & { readonly fieldManager: string },
-  ): Promise<T> {
+  ): Promise<void> {
     const { type, namespace, name } = at
     const metadata = 'metadata' in fields && typeof fields.metadata === 'object' ? fields.metadata : {}
     const body = {
@@ -145,7 +147,17 @@ export class Api {
     }
     const query = { fieldManager, force: true }
     const contentType = 'application/apply-patch+yaml'
-    return this.#call({ verb: 'patch', method: 'PATCH', at, query, body, contentType, repeatable: true }, options)
+    const request: Request = {
+      verb: 'patch',
+      method: 'PATCH',
+      at,
+      query,
+      body,
+      contentType,
+      repeatable: true,
+      mute: true,
+    }
+    await this.#call(request, options)
   }
 
   /** JSON merge patch (RFC 7386). */
@@ -230,7 +242,8 @@ export class Api {
     }
   }
 
-  async #attempt<T>({ verb, method, at, query, body, contentType }: Request, options: CallOptions): Promise<T> {
+  async #attempt<T>(request: Request, options: CallOptions): Promise<T> {
+    const { verb, method, at, query, body, contentType, mute } = request
     const { signal, timeoutMs = TIMEOUT_MS } = options
     const startMs = this.#clock.now()
     try {
@@ -244,8 +257,9 @@ export class Api {
       })
       const status = response.statusCode ?? 0
       if (status < 200 || status > 299) await this.#refuse(verb, at, response, timeoutMs)
-      const text = await textOf(response, Math.max(1, timeoutMs - (this.#clock.now() - startMs)))
-      const answer = parsed<T>(text)
+      const leftMs = Math.max(1, timeoutMs - (this.#clock.now() - startMs))
+      if (mute) await drain(response, leftMs)
+      const answer = parsed<T>(mute ? '{}' : await textOf(response, leftMs))
       this.#observe(verb, at, 'OK', startMs)
       return answer
     } catch (error) {

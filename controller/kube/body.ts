@@ -17,6 +17,11 @@ export async function textOf(response: IncomingMessage, timeoutMs: number): Prom
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** Reads a body that nobody wants, so that the connection serves again. @throws ApiError `Timeout` */
+export async function drain(response: IncomingMessage, timeoutMs: number): Promise<void> {
+  for await (const _ of chunksOf(response, timeoutMs));
+}
+
 /** The pieces of a body as they come. @throws ApiError `Timeout` when it has not ended within `timeoutMs`. */
 export async function* chunksOf(response: IncomingMessage, timeoutMs: number): AsyncGenerator<Buffer, void, void> {
   const timer = setTimeout(() => {

@@ -201,9 +201,9 @@ export class StatusKeeper implements AgentObserver {
         sweptAt = start
         this.#forgetSaid()
       }
-      await inSlices(this.#evaluate(signal))
-      const took = performance.now() - start
-      await monotonicClock.wait(Math.max(EVALUATE_MS, took * SHARE), signal)
+      let tookMs = 0
+      await inSlices(this.#evaluate(signal), { spent: (ms) => (tookMs += ms) })
+      await monotonicClock.wait(Math.max(EVALUATE_MS, tookMs * SHARE), signal)
     }
     await Promise.all(writing)
   }
