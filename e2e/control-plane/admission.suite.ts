@@ -5,15 +5,10 @@ import type { Answer, KubeObject } from './client.ts'
 import { eventually } from './cluster.ts'
 import { declared, l2vni, l3vni, pathOf, root, underlay } from './objects.ts'
 import type { Replica } from './replica.ts'
-import { fromChart, Stage, type Scene } from './stage.ts'
+import { fromChart, type Scene } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 const configuration = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/nodeleaf'
 const bundles = async (it: Scene): Promise<readonly (string | undefined)[]> =>
@@ -66,7 +61,7 @@ async function asked(it: Scene): Promise<void> {
 test.serial(
   'rules across objects refuse with object, field, value and the other one; the chart’s configuration is filled in',
   async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     await begin(it)
     await eventually('the CA is in it', async () => (await bundles(it)).every((each) => (each ?? '') !== ''), {
       timeoutMs: 60_000,
@@ -96,7 +91,7 @@ test.serial(
 )
 
 test.serial('what is legal and hardly meant is warned of, and done', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await begin(it)
   await asked(it)
   const cases: readonly [KubeObject, RegExp][] = [
@@ -134,7 +129,7 @@ test.serial('what is legal and hardly meant is warned of, and done', async (t) =
 })
 
 test.serial('a webhook that is down stops changes, and never a deletion nor a status', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const replica = await begin(it)
   await asked(it)
   await it.apply(l2vni('web', 110))
@@ -154,7 +149,7 @@ test.serial('a webhook that is down stops changes, and never a deletion nor a st
 })
 
 test.serial('two objects of one apply, faster than any watch: the second sees the first', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await begin(it)
   await asked(it)
   for (let round = 0; round < 10; round++) {
@@ -170,7 +165,7 @@ test.serial('two objects of one apply, faster than any watch: the second sees th
 })
 
 test.serial('a caBundle that somebody empties is filled in again', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await begin(it)
   await eventually('the CA is in it', async () => (await bundles(it)).every((each) => (each ?? '') !== ''), {
     timeoutMs: 60_000,
@@ -191,7 +186,7 @@ test.serial('a caBundle that somebody empties is filled in again', async (t) => 
 })
 
 test.serial('every replica answers, whoever leads, and gives the same verdicts', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.apply(underlay(), l3vni('red', 100, 'red'))
   const replicas = await Promise.all(['one', 'two', 'three'].map((name) => it.replica(name)))
@@ -251,7 +246,7 @@ function review(port: number, ca: string, object: KubeObject): Promise<Review> {
 }
 
 test.serial('a status that the controller writes is no business of the webhook', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const replica = await begin(it)
   await asked(it)
   await it.apply(l2vni('web', 110))

@@ -3,15 +3,10 @@ import test from 'ava'
 import { addNode, eventually } from './cluster.ts'
 import type { KubeObject } from './client.ts'
 import { l2vni, l3vni, namespace, pathOf, root, underlay } from './objects.ts'
-import { Stage, type Scene } from './stage.ts'
+import type { Scene } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 const ledger = `/api/v1/namespaces/${namespace}/configmaps/nodeleaf-numbers`
 
@@ -33,7 +28,7 @@ async function removeNode(it: Scene, name: string): Promise<void> {
 }
 
 test.serial('numbers are in the RouterNode, which belongs to its Node', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.apply(
     underlay({ vtep: { cidrs: ['100.65.0.0/24', 'fd00:65::/64'] } }),
@@ -55,7 +50,7 @@ test.serial('numbers are in the RouterNode, which belongs to its Node', async (t
 })
 
 test.serial('numbers stay when the controller starts anew and when the pool is extended in place', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.apply(underlay())
   const first = await it.replica('one')
@@ -75,7 +70,7 @@ test.serial('numbers stay when the controller starts anew and when the pool is e
 })
 
 test.serial('the number of a node that is gone rests, and the node gets it back', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.apply(underlay())
   await it.replica()
@@ -89,7 +84,7 @@ test.serial('the number of a node that is gone rests, and the node gets it back'
 })
 
 test.serial('after the rest another node gets it', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.apply(underlay())
   await it.replica('one', ['--index-rest', '1s'])
@@ -108,7 +103,7 @@ test.serial('after the rest another node gets it', async (t) => {
 test.serial(
   'a pool that has no address left is named in condition and Event, and heals when it is extended',
   async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     await it.nodes('node1', 'node2')
     await it.apply(underlay({ vtep: { cidrs: ['100.65.0.0/31'] } }), l2vni('web', 110))
     await it.replica()
@@ -138,7 +133,7 @@ test.serial(
 )
 
 test.serial('a ledger that was lost is made again from the RouterNodes', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node5', 'node6')
   await it.apply(underlay())
   const first = await it.replica('one')
@@ -157,7 +152,7 @@ test.serial('a ledger that was lost is made again from the RouterNodes', async (
 })
 
 test.serial('a ledger that goes while the controller leads is written again at the next change', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.apply(underlay())
   const replica = await it.replica()
@@ -175,7 +170,7 @@ test.serial('a ledger that goes while the controller leads is written again at t
 })
 
 test.serial('a ledger that somebody broke stops planning, says so, and is taken up when it is whole', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.apply(underlay())
   const first = await it.replica('one')
@@ -200,7 +195,7 @@ test.serial('a ledger that somebody broke stops planning, says so, and is taken 
 })
 
 test.serial('a RouterNode that somebody deletes or writes over comes back with the same numbers', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.apply(underlay(), l2vni('web', 110))
   await it.replica()
@@ -225,7 +220,7 @@ test.serial('a RouterNode that somebody deletes or writes over comes back with t
 test.serial(
   'a Node that is made anew under its name keeps its numbers, and its RouterNode gets the new owner',
   async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     await it.nodes('node1', 'node2')
     await it.apply(underlay())
     await it.replica()

@@ -3,16 +3,11 @@ import test from 'ava'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from './cluster.ts'
 import { l2vni, l3vni, pathOf, underlay, declared } from './objects.ts'
-import { Stage, type Scene } from './stage.ts'
+import type { Scene } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
 // No ValidatingWebhookConfiguration is there: whatever the schema lets in is in.
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 /** Creation times have whole seconds. */
 const younger = (): Promise<void> => sleep(1100)
@@ -25,7 +20,7 @@ async function fabric(it: Scene) {
 }
 
 test.serial('two objects with one VNI: the older works, the younger is not Accepted and names both', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const agent = await fabric(it)
   await it.apply(l3vni('red', 100, 'red'))
   await younger()
@@ -46,7 +41,7 @@ test.serial('two objects with one VNI: the older works, the younger is not Accep
 })
 
 test.serial('the one that stands stays when the controller starts anew and when it is written again', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.apply(underlay(), l2vni('older', 110))
   await younger()
@@ -69,7 +64,7 @@ test.serial('the one that stands stays when the controller starts anew and when 
 test.serial(
   'two L3VNIs of one VRF, two Underlays on one node, two passthroughs: each conflict by its name',
   async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     await fabric(it)
     const session = (cidr: string) => ({ hostSession: { asn: 64514, hostASN: 64515, localCIDR: { ipv4: cidr } } })
     await it.apply(l3vni('red', 100, 'red'), declared('L3Passthrough', 'out', session('192.169.20.0/24')))
@@ -99,7 +94,7 @@ test.serial(
 )
 
 test.serial('a conflict on some nodes only is said with the nodes, and the rest works', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.replica()
   const bridge = { hostMaster: { type: 'LinuxBridge', name: 'br0', autoCreate: true } }

@@ -2,15 +2,10 @@
 import test from 'ava'
 import { eventually } from './cluster.ts'
 import { l2vni, pathOf, underlay } from './objects.ts'
-import { Stage, type Event } from './stage.ts'
+import type { Event } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 const reasons = (events: readonly Event[]): readonly string[] =>
   events.map(({ type, reason }) => `${type} ${reason}`).toSorted()
@@ -21,7 +16,7 @@ const broken = {
 }
 
 test.serial('from the first plan to Ready: one Event for each step, on the object and on the Node', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.apply(underlay(), l2vni('web', 110))
   await it.replica()
@@ -42,7 +37,7 @@ test.serial('from the first plan to Ready: one Event for each step, on the objec
 })
 
 test.serial('a failure is told once, however often it is reported, and so is that it is over', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.apply(underlay(), l2vni('web', 110))
   await it.replica()
@@ -68,7 +63,7 @@ test.serial('a failure is told once, however often it is reported, and so is tha
 })
 
 test.serial('a conflict is a Warning on the younger, and none on the older', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.apply(underlay(), l2vni('web', 110))
   await it.replica()
@@ -84,7 +79,7 @@ test.serial('a conflict is a Warning on the younger, and none on the older', asy
 })
 
 test.serial('a restart of the controller is no news', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.apply(underlay(), l2vni('web', 110))
   const first = await it.replica('one')

@@ -6,15 +6,10 @@ import { eventually } from './cluster.ts'
 import type { CrewAgent } from './crew.ts'
 import { l2vni, namespace, pathOf, root, underlay } from './objects.ts'
 import type { Replica } from './replica.ts'
-import { controller, Stage, type Scene } from './stage.ts'
+import { controller, type Scene } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 const WITHIN_MS = 15_000
 const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/nodeleaf-controller`
@@ -106,7 +101,7 @@ async function nextLeader(it: Scene, but: Replica, fromMs: number): Promise<{ ne
 }
 
 test.serial('of three replicas one leads, the others refuse agents and name it, and all are ready', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await Promise.all(['one', 'two', 'three'].map((name) => it.replica(name)))
   const leader = await it.leader()
   const { agents } = await serve(it)
@@ -126,7 +121,7 @@ test.serial('of three replicas one leads, the others refuse agents and name it, 
 })
 
 test.serial('a leader that is killed is replaced within 15 s, and nothing changes on any node', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const first = await it.replicaProcess('one')
   await it.logged(first, 'msg=leading ')
   await it.replica('two')
@@ -140,7 +135,7 @@ test.serial('a leader that is killed is replaced within 15 s, and nothing change
 })
 
 test.serial('a leader that freezes is replaced, and when it wakes it writes nothing more', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const first = await it.replicaProcess('one')
   await it.logged(first, 'msg=leading ')
   await it.replica('two')
@@ -184,7 +179,7 @@ test.serial('a leader that freezes is replaced, and when it wakes it writes noth
 })
 
 test.serial('a Lease that is deleted leaves one leader, and nothing changes on any node', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.replica('one')
   await it.replica('two')
   const leader = await it.leader()

@@ -8,15 +8,10 @@ import type { ApiServer } from '../apiserver/server.ts'
 import { eventually, tokenFor } from './cluster.ts'
 import { l2vni, namespace, pathOf, root, secret, underlay } from './objects.ts'
 import { sampleOf, type Replica } from './replica.ts'
-import { controller, fromChart, Stage, type Scene } from './stage.ts'
+import { controller, fromChart, type Scene } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open({ inMemory: true })
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite({ inMemory: true })
 
 const nodes = ['node1', 'node2', 'node3']
 const vnis = [110, 111, 112]
@@ -136,7 +131,7 @@ const troubles: readonly Trouble[] = [
 
 for (const [what, cause] of troubles)
   test.serial(`${what}: nothing is lost, and the next change comes through`, async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     await serve(it)
     const before = await numbers(it)
     await cause(memoryOf(it))
@@ -144,7 +139,7 @@ for (const [what, cause] of troubles)
   })
 
 test.serial('too many requests (429): it waits as long as it is told to, and then goes on', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await serve(it)
   const before = await numbers(it)
   const memory = memoryOf(it)
@@ -169,7 +164,7 @@ test.serial('too many requests (429): it waits as long as it is told to, and the
 })
 
 test.serial('CRDs that are not installed yet: it says which, and begins when they are there', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const memory = memoryOf(it)
   const crd = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/l2vnis.nodeleaf.io'
   const { metadata: made, status: _, ...rest } = await it.get(crd)
@@ -191,7 +186,7 @@ test.serial('CRDs that are not installed yet: it says which, and begins when the
 })
 
 test.serial('a right that is missing is named with verb and resource, and used as soon as it is granted', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   it.mayBeForbidden = true
   const [role] = fromChart('ClusterRole')
   t.teardown(() => it.apply(...fromChart('ClusterRole')))
@@ -220,7 +215,7 @@ test.serial('a right that is missing is named with verb and resource, and used a
 test.serial(
   'a replica that cannot reach the API server is not ready, and its agents are refused, not served old plans',
   async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     const replica = await serve(it)
     const memory = memoryOf(it)
     await memory.front.down()
@@ -240,7 +235,7 @@ test.serial(
 )
 
 test.serial('an API server that does not tell the node of a token is asked for its Pod', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const { client } = it.cluster
   await it.nodes('node1')
   await it.apply(underlay())
@@ -275,7 +270,7 @@ test.serial('an API server that does not tell the node of a token is asked for i
 })
 
 test.serial('a token that has expired is refused and called so', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.apply(underlay())
   const replica = await it.replica('one', lease)

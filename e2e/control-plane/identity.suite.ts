@@ -6,15 +6,10 @@ import { SimulatedAgent, type StreamEnd } from '../../bench/control-plane/simula
 import { addNode, eventually, tokenFor } from './cluster.ts'
 import { l2vni, namespace, underlay } from './objects.ts'
 import { sampleOf, type Replica } from './replica.ts'
-import { Stage, type Scene } from './stage.ts'
+import type { Scene } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 const UNAUTHENTICATED = 16
 const PERMISSION_DENIED = 7
@@ -49,7 +44,7 @@ async function knock(
 }
 
 test.serial('its own token, and it gets its plan', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const replica = await begin(it)
   const { end, had } = await knock(it, replica, 'node1', await it.stage.tokenOf('node1'))
   t.deepEqual([end, had], [undefined, 1])
@@ -116,7 +111,7 @@ function forgedNode(token: string): string {
 
 for (const [what, token, code, reason] of forged)
   test.serial(`${what}: refused, counted, and the log says why without the token`, async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     const replica = await begin(it)
     const given = await token(it)
     const { end, had } = await knock(it, replica, 'node1', given)
@@ -131,7 +126,7 @@ for (const [what, token, code, reason] of forged)
 test.serial(
   'when the Pod is gone its token is worth nothing, and that of its successor on another node is',
   async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     const replica = await begin(it)
     const { client } = it.cluster
     await addNode(client, 'node7')
@@ -168,7 +163,7 @@ test.serial(
 )
 
 test.serial('what an agent says out of order, or as another node, ends its stream and nobody else’s', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const replica = await begin(it)
   const good = await it.agent('node1')
   await eventually('it is served', () => good.pieces.has('segment/110'))

@@ -3,15 +3,10 @@ import test from 'ava'
 import { eventually } from './cluster.ts'
 import { l2vni, pathOf, underlay } from './objects.ts'
 import { sampleOf, type Replica } from './replica.ts'
-import { Stage, type Scene } from './stage.ts'
+import type { Scene } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 const nodes = Array.from({ length: 10 }, (_, at) => `node${at}`)
 const sent = async (replica: Replica): Promise<number> =>
@@ -35,7 +30,7 @@ async function serve(it: Scene): Promise<Replica> {
 const perAgent = (it: Scene): number[] => it.agents.map(({ updates }) => updates.length)
 
 test.serial('a change on three nodes is three plans, of the piece that changed', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const replica = await serve(it)
   const [before, counted] = [perAgent(it), await sent(replica)]
   await it.apply(l2vni('racked', 120, { nodeSelector: { matchLabels: { rack: 'a' } } }))
@@ -59,7 +54,7 @@ test.serial('a change on three nodes is three plans, of the piece that changed',
 })
 
 test.serial('what changes nothing for a node sends nothing: labels, annotations, statuses', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const replica = await serve(it)
   const counted = await sent(replica)
   const patch = (path: string, body: object) =>
@@ -75,7 +70,7 @@ test.serial('what changes nothing for a node sends nothing: labels, annotations,
 })
 
 test.serial('a burst of 1,000 edits is a handful of plans', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const replica = await serve(it)
   const [before, counted] = [perAgent(it), await sent(replica)]
   const began = performance.now()
@@ -97,7 +92,7 @@ test.serial('a burst of 1,000 edits is a handful of plans', async (t) => {
 })
 
 test.serial('an agent that comes back with its plan gets nothing, one with nothing gets it whole', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const replica = await serve(it)
   const counted = await sent(replica)
   const fresh = await it.agent('node0')

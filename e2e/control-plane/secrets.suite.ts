@@ -2,15 +2,10 @@
 import test from 'ava'
 import { eventually } from './cluster.ts'
 import { namespace, root, secret, underlay } from './objects.ts'
-import { controller, Stage, type Scene } from './stage.ts'
+import { controller, type Scene } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 const withPassword = (name = 'tor', key = 'password') => underlay({}, { passwordSecret: { name, key } })
 const path = (name: string): string => `/api/v1/namespaces/${namespace}/secrets/${name}`
@@ -25,7 +20,7 @@ async function begin(it: Scene) {
 }
 
 test.serial('a session waits for its Secret, and takes it when it comes and when it changes', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const { agent, replica, planned } = await begin(it)
   await it.apply(withPassword())
   const waiting = await it.condition('Underlay', 'fabric', 'Ready', ({ reason }) => reason === 'SecretMissing')
@@ -56,7 +51,7 @@ test.serial('a session waits for its Secret, and takes it when it comes and when
 })
 
 test.serial('a Secret without the key names the key; one that is no password names the reason', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   const { planned } = await begin(it)
   await it.apply(secret('tor', { other: 'x' }), withPassword('tor', 'bgp'))
   const missing = await it.condition('Underlay', 'fabric', 'Ready', ({ reason }) => reason === 'SecretMissing')
@@ -70,7 +65,7 @@ test.serial('a Secret without the key names the key; one that is no password nam
 })
 
 test.serial('only Secrets that are named are read, one by one', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.apply(secret('tor', { password: 'one' }), secret('other', { password: 'never-read' }), withPassword())
   const { planned, agent } = await begin(it)
   await planned('one')
@@ -102,7 +97,7 @@ test.serial('only Secrets that are named are read, one by one', async (t) => {
 })
 
 test.serial('a controller that starts plans nothing before it has the passwords', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.apply(secret('tor', { password: 'kept' }), withPassword())
   const first = await it.replica('one')

@@ -4,22 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from './cluster.ts'
 import { l2vni, l3vni, pathOf, root, underlay } from './objects.ts'
 import { sampleOf, type Replica } from './replica.ts'
-import { controller, Stage } from './stage.ts'
+import { controller } from './stage.ts'
+import { stageSuite } from './stage-suite.ts'
 
-let stage: Stage
-test.before(async (t) => {
-  t.timeout(180_000)
-  stage = await Stage.open()
-  t.log(`API server: ${stage.cluster.name}`)
-})
-test.after.always(() => stage?.[Symbol.asyncDispose]())
+const stage = stageSuite()
 
 const failed = (name: string) => ({
   unready: [{ kind: 'L2VNI', name, state: 'Failed', reason: 'BridgeMissing', message: 'there is no bridge br0' }],
 })
 
 test.serial('apply, and each resource is Accepted and Ready for its generation, with counts', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2', 'node3')
   await it.replica()
   await it.apply(underlay(), l3vni('red', 100, 'red'), l2vni('web', 110))
@@ -43,7 +38,7 @@ test.serial('apply, and each resource is Accepted and Ready for its generation, 
 })
 
 test.serial('one node that fails makes the resource not Ready, names node and cause, and heals', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2', 'node3')
   await it.replica()
   await it.apply(underlay(), l2vni('web', 110), l2vni('db', 120))
@@ -70,7 +65,7 @@ test.serial('one node that fails makes the resource not Ready, names node and ca
 })
 
 test.serial('while agents have not come it is not Ready, and says which nodes it waits for', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1', 'node2')
   await it.replica('one', ['--agent-grace', '2s'])
   await it.apply(underlay(), l2vni('web', 110))
@@ -89,7 +84,7 @@ test.serial('while agents have not come it is not Ready, and says which nodes it
 })
 
 test.serial('a selector that meets no node, and one that begins to', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.replica()
   await it.apply(underlay(), l2vni('web', 110, { nodeSelector: { matchLabels: { rack: 'a' } } }))
@@ -105,7 +100,7 @@ test.serial('a selector that meets no node, and one that begins to', async (t) =
 })
 
 test.serial('when the Underlay is deleted, what needs it says so, and comes back with it', async (t) => {
-  const it = await stage.scene(t)
+  const it = await stage().scene(t)
   await it.nodes('node1')
   await it.replica()
   await it.apply(underlay(), l2vni('web', 110))
@@ -134,7 +129,7 @@ const writes = async (replica: Replica): Promise<number> => {
 test.serial(
   '200 nodes that report every second cost no write while nothing changes, and few when something does',
   async (t) => {
-    const it = await stage.scene(t)
+    const it = await stage().scene(t)
     const names = Array.from({ length: 200 }, (_, at) => `n${String(at).padStart(3, '0')}`)
     await it.nodes(...names)
     const replica = await it.replica()
