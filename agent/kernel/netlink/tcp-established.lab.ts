@@ -1,36 +1,38 @@
 import test from 'ava'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo } from 'node:net'
 import { labNetns } from './lab-netns.ts'
-import { runInNetns } from './netns.ts'
 import { establishedTcp } from './tcp-established.ts'
+
+/** Connects to itself; for each line that it reads it resets the connection and makes another; says when there is one. */
+const program = `
+  const { createServer, connect } = require('node:net')
+  const server = createServer((peer) => { peer.on('error', () => {}); console.log('there') })
+  let client
+  const open = () => { client = connect(server.address().port, process.argv[1]).on('error', () => {}) }
+  server.listen(0, process.argv[1], open)
+  process.stdin.on('data', () => { client.once('close', open); client.resetAndDestroy() })
+`
 
 for (const host of ['127.0.0.1', '::1']) {
   test(`connections of ${host} are told as long as they are there, each by another text`, async (t) => {
     const { path } = labNetns(t)
     t.deepEqual(establishedTcp(path), [])
-    const server = createServer()
-    runInNetns(path, () => server.listen(0, host))
-    await once(server, 'listening')
-    t.teardown(() => server.close())
-    t.deepEqual(establishedTcp(path), [])
-    const { port } = server.address() as AddressInfo
-    const open = async () => {
-      const accepted = once(server, 'connection')
-      const client = runInNetns(path, () => connect(port, host))
-      const [peer] = await accepted
-      return { client, peer }
-    }
-    const first = await open()
-    const one = establishedTcp(path)
-    t.is(one.length, 2, 'both ends are here')
-    t.is(new Set(one).size, 2)
-    first.client.resetAndDestroy()
-    await once(first.peer, 'close')
-    const second = await open()
-    const other = establishedTcp(path)
-    t.is(other.filter((each) => one.includes(each)).length, 0)
-    second.client.destroy()
-    second.peer.destroy()
+    const child = spawn('nsenter', [`--net=${path}`, process.execPath, '-e', program, host], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    t.teardown(() => child.kill())
+    await once(child.stdout, 'data')
+    const before = establishedTcp(path)
+    t.is(before.length, 2, 'both ends are here')
+    t.is(new Set(before).size, 2)
+    child.stdin.write('again\n')
+    await once(child.stdout, 'data')
+    const after = establishedTcp(path)
+    t.is(after.length, 2)
+    t.deepEqual(
+      after.filter((each) => before.includes(each)),
+      [],
+    )
   })
 }
