@@ -1,7 +1,7 @@
 /** For tests: a real server on loopback with real TLS, a book of plans that the test writes, and who said what. */
 import type { ExecutionContext } from 'ava'
 import { Registry } from 'prom-client'
-import { SimulatedAgent, type SimulatedAgentOptions } from '../../bench/control-plane/simulated-agent.ts'
+import { SimulatedAgent, type SimulatedAgentOptions } from '../../e2e/peers/simulated-agent.ts'
 import type { Piece, PlanChange, PlanVersion } from '../../api/plan/plan-version.ts'
 import type { Violation } from '../../api/rules/violation.ts'
 import { createLog } from '../../log/log.ts'

@@ -2,7 +2,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ReportSchema, type ControllerMessage, type PlanUpdate } from '../../api/wire/generated/distribution_pb.ts'
-import { SimulatedAgent, type CompleteUpdate } from '../../bench/control-plane/simulated-agent.ts'
+import { SimulatedAgent, type CompleteUpdate } from '../peers/simulated-agent.ts'
 
 type Report = MessageInitShape<typeof ReportSchema>
 

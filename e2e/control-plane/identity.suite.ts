@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf'
 import test from 'ava'
 import { AgentMessageSchema } from '../../api/wire/generated/distribution_pb.ts'
-import { SimulatedAgent, type StreamEnd } from '../../bench/control-plane/simulated-agent.ts'
+import { SimulatedAgent, type StreamEnd } from '../peers/simulated-agent.ts'
 import { addNode, eventually, tokenFor } from './cluster.ts'
 import { l2vni, namespace, underlay } from './objects.ts'
 import { sampleOf, type Replica } from './replica.ts'
