@@ -143,9 +143,9 @@ export class FrrAdapter implements FrrPort<FrrStep> {
 
   missing(plan: NodePlan, touched?: ReadonlySet<string>): Promise<readonly Remark[]> {
     return this.#asking(async (frr) => {
-      const all = tunnelledOf(plan)
-      const asked = all.filter(
-        ({ of }) => touched === undefined || !this.#seen.has(of) || touched.has(keyOfRef(of.for)),
+      const asked = tunnelledOf(
+        plan,
+        (of) => touched === undefined || !this.#seen.has(of) || touched.has(keyOfRef(of.for)),
       )
       if (asked.length === 0) return []
       const remarks = missingVnis(asked, await vnisOf(frr, asked))
@@ -160,7 +160,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
    * for a while. A port costs zebra a walk over all ports for each VNI that comes after it. @throws FrrAwayError
    */
   caughtUp(plan: NodePlan, touched: ReadonlySet<string> | undefined, signal: AbortSignal): Promise<void> {
-    const asked = tunnelledOf(plan).filter(({ of }) => touched === undefined || touched.has(keyOfRef(of.for)))
+    const asked = tunnelledOf(plan, (of) => touched === undefined || touched.has(keyOfRef(of.for)))
     if (asked.length === 0) return Promise.resolve()
     return this.#asking((frr) => caughtUp(frr, asked, signal))
   }

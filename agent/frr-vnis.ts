@@ -90,11 +90,15 @@ interface Tunnelled {
   readonly of: VrfPlan | SegmentPlan
 }
 
-export function tunnelledOf(plan: NodePlan): readonly Tunnelled[] {
-  const routed = plan.vrfs.flatMap((of) =>
-    of.l3vni === undefined ? [] : [{ of, vni: of.l3vni.vni, type: 'L3' as const }],
-  )
-  return [...routed, ...plan.segments.map((of) => ({ of, vni: of.vni, type: 'L2' as const }))]
+/** Those of a plan, or of some of its pieces. */
+export function tunnelledOf(
+  { vrfs, segments }: NodePlan,
+  some: (of: VrfPlan | SegmentPlan) => boolean = () => true,
+): readonly Tunnelled[] {
+  const routed = vrfs
+    .filter(some)
+    .flatMap((of) => (of.l3vni === undefined ? [] : [{ of, vni: of.l3vni.vni, type: 'L3' as const }]))
+  return [...routed, ...segments.filter(some).map((of) => ({ of, vni: of.vni, type: 'L2' as const }))]
 }
 
 /** Which of these VNIs zebra does not have, has down, or has on the wrong link. */

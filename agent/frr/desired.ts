@@ -40,8 +40,9 @@ export class DesiredTrees {
       evpn: plan.vrfs.some(({ hostSession: session }) => session && session.asn === router.asn && isInternal(session)),
       unicast: plan.passthrough !== undefined && plan.passthrough.asn === router.asn && isInternal(plan.passthrough),
     }
-    const vnis = plan.segments.flatMap((segment) =>
-      isAutomatic(segment) ? [] : this.#segments.take(segment, [router.asn], () => segmentBlocks(segment, router.asn)),
+    const special = plan.segments.filter((segment) => !isAutomatic(segment))
+    const vnis = special.flatMap((segment) =>
+      this.#segments.take(segment, [router.asn], () => segmentBlocks(segment, router.asn)),
     )
     const fabric = this.#fabrics.take(router, [stripped.evpn, stripped.unicast, plan.passthrough, ...vnis], () =>
       fabricInstance(router, vnis, stripped, passthrough),

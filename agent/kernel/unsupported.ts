@@ -7,12 +7,13 @@ export interface Unsupported {
 }
 
 export function unsupported(plan: NodePlan): readonly Unsupported[] {
-  return plan.segments.flatMap((segment) => {
-    if (segment.hostMaster?.type !== 'OVSBridge') return []
+  const unplugged = plan.segments.filter(({ hostMaster }) => hostMaster?.type === 'OVSBridge')
+  return unplugged.map((segment) => {
+    const name = segment.hostMaster?.name
     const message =
-      `hostMaster ${segment.hostMaster.name} is an OVSBridge: nodeleaf does not plug into Open vSwitch yet. ` +
-      `host-${segment.vni} is there and up: add it with "ovs-vsctl add-port ${segment.hostMaster.name} host-${segment.vni}", ` +
+      `hostMaster ${name} is an OVSBridge: nodeleaf does not plug into Open vSwitch yet. ` +
+      `host-${segment.vni} is there and up: add it with "ovs-vsctl add-port ${name} host-${segment.vni}", ` +
       'or use type LinuxBridge'
-    return [{ for: segment.for, message }]
+    return { for: segment.for, message }
   })
 }
