@@ -1,34 +1,23 @@
 /**
  * Files in place of the Kubernetes API, for router VMs and plain machines. `--config-dir` holds what users declare; the
- * nodes are those whose agents came, and those with a RouterNode document. In `--state-dir`, for people to read:
- *
- *     resources/L3VNI-red.yaml   status of a resource
- *     nodes/node1.yaml           a node that is known: its numbers and how it fares
- *     problems.yaml              what is wrong with the configuration's files
+ * nodes are those whose agents came, and those with a RouterNode document. What comes of it goes to the StateDirectory.
  *
  * To forget a node that will not come back, stop its agent and remove its file: its number rests, then is free.
- * `numbers.json` (the ledger) and `config.json` (last good files with their Secrets) are the controller's own.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { parse, stringify } from 'yaml'
-import { apiVersion } from '../../api/kinds/kind.ts'
 import type { RouterNode } from '../../api/kinds/router-node.ts'
 import type { AnyResource } from '../../api/kinds/kinds.ts'
 import type { Labels } from '../../api/kinds/selector.ts'
 import { snapshotOf, type Secret, type Snapshot } from '../../api/snapshot/snapshot.ts'
-import { writeDurably } from '../../files/durable.ts'
 import { watchDirectory } from '../../files/watch-directory.ts'
 import type { Log } from '../../log/log.ts'
-import { messageOf } from '../../log/log.ts'
 import { Wake } from '../../pace/wake.ts'
 import type { RouterNodeDetail, RouterNodeState } from '../status/router-node-status.ts'
 import { detailDigest, digestOf, stateDigest } from './digest.ts'
 import { ConfigFiles, type ConfigReading } from './config-files.ts'
 import type { FabricStore, RouterNodeSpec } from './fabric-store.ts'
 import { routerNodeOf } from './router-node-spec.ts'
+import { isNodeName, StateDirectory, type NodeFile } from './state-directory.ts'
 import {
-  DECLARED_KINDS,
   keyOf,
   type Condition,
   type Declared,
@@ -45,13 +34,6 @@ export interface DirectoryStoreOptions {
   readonly log: Log
 }
 
-/** A node's file: a RouterNode as Kubernetes would show it. */
-interface NodeFile {
-  readonly metadata: { readonly name: string; readonly labels?: Labels }
-  readonly spec?: RouterNodeSpec
-  readonly status?: Partial<RouterNodeState & RouterNodeDetail>
-}
-
 interface Same {
   readonly text: string
   readonly value: unknown
@@ -62,11 +44,9 @@ const RESCAN_MS = 3000
 const FILES = 'files'
 const UNSETTLED_MS = 500
 
-/** RFC 1123; it becomes `NAME.yaml.new`, and names of files end at 255 characters. */
-const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,244}[a-z0-9])?$/
-
 export class DirectoryStore implements FabricStore {
   readonly #options: DirectoryStoreOptions
+  readonly #state: StateDirectory
   readonly #config: ConfigFiles
   readonly #changes = new Wake({ quietMs: 100, latestMs: 1000 })
   readonly #nodes: Map<string, NodeFile>
@@ -84,13 +64,12 @@ export class DirectoryStore implements FabricStore {
 
   /** Makes the state directory. @throws when it cannot be read or written */
   constructor(options: DirectoryStoreOptions) {
-    const { configDir, stateDir } = options
-    for (const directory of ['nodes', 'resources'])
-      mkdirSync(join(stateDir, directory), { recursive: true, mode: 0o700 })
+    const { configDir, stateDir, log } = options
     this.#options = options
-    this.#config = new ConfigFiles(configDir, join(stateDir, 'config.json'))
-    this.#nodes = this.#loadNodes()
-    this.#statuses = this.#loadStatuses()
+    this.#state = new StateDirectory(stateDir, log)
+    this.#config = new ConfigFiles(configDir, this.#state.configPath)
+    this.#nodes = this.#state.readNodes()
+    this.#statuses = this.#state.readStatuses()
   }
 
   get world(): World | undefined {
@@ -98,10 +77,10 @@ export class DirectoryStore implements FabricStore {
   }
 
   async run(changed: () => void, signal: AbortSignal): Promise<void> {
-    const { configDir, stateDir } = this.#options
+    const { configDir } = this.#options
     const look = (): void => this.#changes.request(FILES)
     watchDirectory(configDir, { rescanMs: RESCAN_MS, signal }, look)
-    watchDirectory(join(stateDir, 'nodes'), { rescanMs: RESCAN_MS, signal }, look)
+    watchDirectory(this.#state.nodesPath, { rescanMs: RESCAN_MS, signal }, look)
     for (let reasons = [FILES]; reasons.length > 0; reasons = await this.#changes.next(signal)) {
       if (!this.#looked(reasons.includes(FILES)) || this.#reading === undefined) continue
       changed()
@@ -126,7 +105,7 @@ export class DirectoryStore implements FabricStore {
   }
 
   agentConnected(node: string, labels: Labels): void {
-    if (!NODE_NAME.test(node)) {
+    if (!isNodeName(node)) {
       this.#options.log.warn('a node without a name for a file gets nothing', { node })
       return
     }
@@ -149,21 +128,15 @@ export class DirectoryStore implements FabricStore {
   }
 
   async loadLedger(): Promise<string | undefined> {
-    try {
-      return readFileSync(this.#ledger, 'utf8')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
-    }
+    return this.#state.readLedger()
   }
 
   async saveLedger(text: string): Promise<void> {
-    writeDurably(this.#ledger, text)
+    this.#state.writeLedger(text)
   }
 
   async applyStatus({ ref, generation }: Declared, status: ResourceStatus): Promise<void> {
-    const { kind, name } = ref
-    writeWhole(this.#statusPath(ref), stringify({ apiVersion, kind, metadata: { name, generation }, status }))
+    this.#state.writeStatus(ref, generation, status)
     this.#statuses.set(keyOf(ref), status)
     this.#changes.request('status')
   }
@@ -174,7 +147,7 @@ export class DirectoryStore implements FabricStore {
   }
 
   async deleteRouterNode(name: string): Promise<void> {
-    rmSync(this.#nodePath(name), { force: true })
+    this.#state.removeNode(name)
     this.#nodes.delete(name)
     this.#changes.request('node gone')
   }
@@ -198,9 +171,8 @@ export class DirectoryStore implements FabricStore {
   }
 
   #save(file: NodeFile): void {
-    const { name } = file.metadata
-    writeWhole(this.#nodePath(name), stringify({ apiVersion, kind: 'RouterNode', ...file }))
-    this.#nodes.set(name, file)
+    this.#state.writeNode(file)
+    this.#nodes.set(file.metadata.name, file)
   }
 
   #read(): void {
@@ -216,9 +188,9 @@ export class DirectoryStore implements FabricStore {
 
   /** A file that a person removed takes its node with it, unless the agent is there. */
   #forgetRemoved(): void {
-    const there = new Set(readdirSync(join(this.#options.stateDir, 'nodes')))
+    const there = new Set(this.#state.nodeNames())
     for (const [name, file] of this.#nodes) {
-      if (there.has(`${name}.yaml`)) continue
+      if (there.has(name)) continue
       if (this.#connected.has(name)) this.#save(file)
       else {
         this.#nodes.delete(name)
@@ -303,70 +275,19 @@ export class DirectoryStore implements FabricStore {
       if (there.has(key)) continue
       this.#statuses.delete(key)
       const [kind = '', name = ''] = key.split('/')
-      rmSync(this.#statusPath({ kind: kind as DeclaredRef['kind'], name }), { force: true })
+      this.#state.removeStatus({ kind: kind as DeclaredRef['kind'], name })
     }
   }
 
   /** Each problem once, when it comes and when it goes; all that there are in a file. */
   #tell(problems: readonly string[]): void {
-    const { log, stateDir } = this.#options
+    const { log } = this.#options
     const now = new Set(problems)
     for (const problem of now) if (!this.#told.has(problem)) log.warn('configuration problem', { problem })
     for (const problem of this.#told) if (!now.has(problem)) log.info('configuration problem gone', { problem })
-    const path = join(stateDir, 'problems.yaml')
-    if (now.size === 0) rmSync(path, { force: true })
-    else if (now.size !== this.#told.size || problems.some((each) => !this.#told.has(each)))
-      writeDurably(path, stringify([...now]))
+    if (now.size === 0 || now.size !== this.#told.size || problems.some((each) => !this.#told.has(each)))
+      this.#state.writeProblems([...now])
     this.#told = now
-  }
-
-  #loadNodes(): Map<string, NodeFile> {
-    const directory = join(this.#options.stateDir, 'nodes')
-    const names = readdirSync(directory).filter((name) => name.endsWith('.yaml'))
-    return new Map(
-      names.flatMap((name): [string, NodeFile][] => {
-        const node = name.slice(0, -'.yaml'.length)
-        const file = this.#loaded<NodeFile>(join(directory, name))
-        if (file?.metadata?.name === node) return [[node, file]]
-        // The node is known all the same; its number is in the ledger.
-        return NODE_NAME.test(node) ? [[node, { metadata: { name: node } }]] : []
-      }),
-    )
-  }
-
-  #loadStatuses(): Map<string, ResourceStatus> {
-    const directory = join(this.#options.stateDir, 'resources')
-    return new Map(
-      readdirSync(directory).flatMap((name): [string, ResourceStatus][] => {
-        const match = /^([A-Za-z0-9]+)-(.+)\.yaml$/.exec(name)
-        const kind = DECLARED_KINDS.find((each) => each === match?.[1])
-        const loaded = this.#loaded<{ status?: ResourceStatus }>(join(directory, name))?.status
-        if (kind === undefined || loaded === undefined || !Array.isArray(loaded.conditions)) return []
-        return [[keyOf({ kind, name: match?.[2] ?? '' }), loaded]]
-      }),
-    )
-  }
-
-  /** What cannot be read is written anew. */
-  #loaded<T>(path: string): T | undefined {
-    try {
-      return parse(readFileSync(path, 'utf8')) as T
-    } catch (error) {
-      this.#options.log.warn('a state file cannot be read, it is written anew', { path, error: messageOf(error) })
-      return undefined
-    }
-  }
-
-  get #ledger(): string {
-    return join(this.#options.stateDir, 'numbers.json')
-  }
-
-  #nodePath(name: string): string {
-    return join(this.#options.stateDir, 'nodes', `${name}.yaml`)
-  }
-
-  #statusPath({ kind, name }: DeclaredRef): string {
-    return join(this.#options.stateDir, 'resources', `${kind}-${name}.yaml`)
   }
 }
 
@@ -380,12 +301,6 @@ function digestsOf(file: NodeFile = { metadata: { name: '' } }) {
   const made = { specDigest: digestOf(spec), stateDigest: stateDigest(status), detailDigest: detailDigest(status) }
   digests.set(file, made)
   return made
-}
-
-/** Not synced: what a power cut takes is written again; numbers are in the ledger, and that is synced. */
-function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 })
-  renameSync(`${path}.new`, path)
 }
 
 function sameList<T>(before: readonly T[] | undefined, now: readonly T[]): readonly T[] {
