@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { failureExit, programLog, stopOnSignals, usageExit } from '../flags/program.ts'
+import { messageOf } from '../log/log.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { runController } from './controller.ts'
 import { helpText, parseCommand, type Command, type ControllerOptions, type IssueOptions } from './options.ts'
@@ -65,7 +66,7 @@ async function issue({ stateDir, node, out, days }: IssueOptions): Promise<numbe
     )
     return 0
   } catch (error) {
-    process.stderr.write(`nodeleaf-controller: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`nodeleaf-controller: ${messageOf(error)}\n`)
     return 1
   }
 }

@@ -11,6 +11,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { messageOf } from '../log/log.ts'
 import type { GuestEvent, ScenarioResult } from './event.ts'
 import { helpText, parseArguments } from './arguments.ts'
 import { jobsOf } from './job.ts'
@@ -175,7 +176,7 @@ function summaryOf({ summary, onlyByName, datapaths }: Scenario): string {
 
 process.exit(
   await main(process.argv.slice(2)).catch((error: unknown) => {
-    process.stderr.write(`e2e: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`e2e: ${messageOf(error)}\n`)
     return 2
   }),
 )

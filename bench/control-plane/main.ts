@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../flags/flags.ts'
+import { messageOf } from '../../log/log.ts'
 import { compareBare } from './bare.ts'
 import { Cluster } from './cluster.ts'
 import { Crowds } from './crowds.ts'
@@ -26,7 +27,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText())
     return 0
   } catch (error) {
-    process.stderr.write(`control-plane: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`control-plane: ${messageOf(error)}\n`)
     return error instanceof UsageError ? 2 : 1
   }
 }

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { UsageError } from '../../flags/flags.ts'
 import { bundle } from '../../hack/bundle/bundle.ts'
+import { messageOf } from '../../log/log.ts'
 import type { GuestRequest } from './guest.ts'
 import { benchOptions, helpText, type BenchOptions } from './options.ts'
 import { rowsOf, type Row } from './rows.ts'
@@ -30,7 +31,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText())
     return 0
   } catch (error) {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`bench: ${messageOf(error)}\n`)
     return error instanceof UsageError ? 2 : 1
   }
 }

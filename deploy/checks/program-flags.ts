@@ -1,6 +1,7 @@
 /** Whether a program takes the flags that a manifest or a unit gives it: its own parser is asked. */
 import { parseOptions } from '../../agent/options.ts'
 import { parseCommand } from '../../controller/options.ts'
+import { messageOf } from '../../log/log.ts'
 
 /** `$(NAME)` and `$NAME` are filled in when the program is started. */
 const filled = (arg: string): string => arg.replaceAll(/\$\(?[A-Z_]+\)?/g, 'name')
@@ -22,6 +23,6 @@ function objection(parse: () => unknown): string | undefined {
     parse()
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }
