@@ -1,5 +1,12 @@
 /** Dialling the controller: addresses from DNS, credentials from files; both anew at every dial. */
-import { Client, credentials, Metadata, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js'
+import {
+  Client,
+  compressionAlgorithms,
+  credentials,
+  Metadata,
+  type ChannelOptions,
+  type ClientDuplexStream,
+} from '@grpc/grpc-js'
 import { lookup } from 'node:dns/promises'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -71,6 +78,8 @@ export function dial(target: Target, options: ControllerOptions): Dialled {
     'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
     'grpc.max_receive_message_length': LARGEST_MESSAGE_BYTES,
     'grpc.enable_retries': 0,
+    // Of Detail; what is smaller says that it is not.
+    'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
     // Each dial is a connection of its own, with the credentials of this moment.
     'grpc.use_local_subchannel_pool': 1,
   }

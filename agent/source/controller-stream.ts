@@ -14,6 +14,9 @@ import { messageOf } from '../../log/log.ts'
 import { LEADER_TRAILER } from '../../api/wire/service.ts'
 import { targetOf, type Dialled, type Target } from './controller-dial.ts'
 
+/** Of gRPC's message flags, which grpc-js takes in place of an encoding: the message goes as it is. */
+const NO_COMPRESS = 2
+
 /** Up from the agent. */
 export interface Sender {
   /** False while the controller does not take in what was sent: what can wait, waits. */
@@ -63,8 +66,8 @@ export function converse(
   let full = false
   let welcomed = false
   let over = false
-  const send = (message: MessageInitShape<typeof AgentMessageSchema>): void => {
-    if (!over) full = !call.write(create(AgentMessageSchema, message))
+  const send = (message: MessageInitShape<typeof AgentMessageSchema>, flags = NO_COMPRESS): void => {
+    if (!over) full = !call.write(create(AgentMessageSchema, message), flags)
   }
   const end = (ended: StreamEnd): void => {
     if (over) return
@@ -99,7 +102,8 @@ export function converse(
           ready: () => !full && !over,
           report: (value) => send({ message: { case: 'report', value } }),
           detail(value) {
-            send({ message: { case: 'detail', value } })
+            // Thousands of VNIs in like states: a tenth of the bytes, and the controller's socket keeps a buffer for what came.
+            send({ message: { case: 'detail', value } }, 0)
             // grpc-js's server keeps a message until the next one comes: not one as large as this for hours.
             send({})
           },

@@ -1,6 +1,13 @@
 /** An agent without a node: what the real one says to the controller, with its delays, and a plan that is looked at only. */
 import { create } from '@bufbuild/protobuf'
-import { Client, Metadata, status, type ChannelCredentials, type ClientDuplexStream } from '@grpc/grpc-js'
+import {
+  Client,
+  compressionAlgorithms,
+  Metadata,
+  status,
+  type ChannelCredentials,
+  type ClientDuplexStream,
+} from '@grpc/grpc-js'
 import { redialMs } from '../../agent/source/controller-source.ts'
 import {
   AcknowledgementSchema,
@@ -16,6 +23,8 @@ import { encoded, encodedDetail, received, type PlanPart, type Received } from '
 
 /** An empty message, which follows a Detail as with the real agent. */
 const NOTHING = Buffer.alloc(0)
+/** What is small goes as it is, a Detail compressed, as with the real agent: agent/source/controller-stream.ts. */
+const NO_COMPRESS = 2
 
 /** What all agents of a process share. */
 export interface Crowd {
@@ -102,6 +111,7 @@ export class CrowdAgent {
       'grpc.enable_retries': 0,
       'grpc.enable_channelz': 0,
       'grpc.use_local_subchannel_pool': 1,
+      'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
     })
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${this.#token}`)
@@ -203,11 +213,11 @@ export class CrowdAgent {
     this.#detailTold = this.#detailVersion
     this.#crowd.noted('details')
     this.#call?.write(encodedDetail(this.#detailVersion, this.#prefixes, this.#crowd.vnis))
-    this.#call?.write(NOTHING)
+    this.#call?.write(NOTHING, NO_COMPRESS)
   }
 
   #send(message: AgentMessage['message']): void {
-    this.#call?.write(encoded(message))
+    this.#call?.write(encoded(message), NO_COMPRESS)
   }
 
   /** On this stream only. */
