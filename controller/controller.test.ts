@@ -1,17 +1,12 @@
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { create } from '@bufbuild/protobuf'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from 'yaml'
-import { DetailSchema, ReportSchema, ResourceStateSchema } from '../api/wire/generated/distribution_pb.ts'
-import { SimulatedAgent } from '../e2e/peers/simulated-agent.ts'
+import { DetailSchema } from '../api/wire/generated/distribution_pb.ts'
 import { createLog } from '../log/log.ts'
 import { runController } from './controller.ts'
+import { stage } from './directory-stage.ts'
 import { until } from './distribution/stage.ts'
-import type { Condition } from './fabric/world.ts'
-import { parseCommand, type ControllerOptions } from './options.ts'
-import { issueAgentCertificate } from './tls/agent-certificate.ts'
 
 const UNDERLAY = `
 apiVersion: nodeleaf.io/v1alpha1
@@ -29,127 +24,6 @@ kind: L2VNI
 metadata: { name: ${name} }
 spec: { vni: ${vni} }
 `
-
-/** A state file, as far as it is looked at. */
-interface NodeFile {
-  readonly spec?: unknown
-  readonly status?: {
-    readonly conditions?: readonly Condition[]
-    readonly revision?: { readonly applied?: string }
-    readonly vnis?: readonly { readonly vni: number }[]
-  }
-}
-
-interface Stage {
-  readonly config: string
-  readonly state: string
-  readonly log: string[]
-  readonly port: () => number
-  options(flags?: readonly string[]): ControllerOptions
-  start(flags?: readonly string[]): Promise<void>
-  stop(): Promise<void>
-  write(file: string, text: string): void
-  agent(node: string, revision?: string): Promise<Agent>
-  conditions(kind: string, name: string): readonly Condition[]
-  condition(kind: string, name: string, type: string): Condition | undefined
-  nodeFile(name: string): NodeFile | undefined
-}
-
-class Agent implements Disposable {
-  readonly simulated: SimulatedAgent
-  detailRequests = 0
-  constructor(make: (detail: () => void) => SimulatedAgent) {
-    this.simulated = make(() => void this.detailRequests++)
-  }
-  /** Says how it fares with what it has. */
-  report(
-    unready: readonly { kind: string; name: string; state: string; reason: string; message: string }[] = [],
-    more = {},
-  ): void {
-    const { revision } = this.simulated
-    this.simulated.send({
-      case: 'report',
-      value: create(ReportSchema, {
-        applied: unready.length === 0 ? revision : '',
-        lastGood: revision,
-        settled: true,
-        unready: unready.map((each) => create(ResourceStateSchema, each)),
-        ...more,
-      }),
-    })
-  }
-  [Symbol.dispose](): void {
-    this.simulated[Symbol.dispose]()
-  }
-}
-
-function stage(t: ExecutionContext): Stage {
-  const directory = mkdtempSync(join(tmpdir(), 'nodeleaf-controller-'))
-  const [config, state] = [join(directory, 'config'), join(directory, 'state')]
-  mkdirSync(config)
-  const log: string[] = []
-  const agents: Agent[] = []
-  let stop = new AbortController()
-  let running: Promise<void> = Promise.resolve()
-  let port = 0
-  const end = async (): Promise<void> => {
-    stop.abort()
-    await running
-  }
-  t.teardown(async () => {
-    for (const agent of agents) agent[Symbol.dispose]()
-    await end()
-    rmSync(directory, { recursive: true, force: true })
-  })
-  const read = <T>(path: string): T | undefined =>
-    existsSync(path) ? (parse(readFileSync(path, 'utf8')) as T) : undefined
-  const conditions = (kind: string, name: string): readonly Condition[] =>
-    read<NodeFile>(join(state, 'resources', `${kind}-${name}.yaml`))?.status?.conditions ?? []
-  const options = (flags: readonly string[] = []): ControllerOptions => {
-    const args = ['--config-dir', config, '--state-dir', state, '--listen', '127.0.0.1:0', '--metrics', 'off']
-    const command = parseCommand([...args, ...flags], { env: {}, hostName: 'test', inCluster: false })
-    if (command.type !== 'run') throw new Error('no run')
-    return command.options
-  }
-  return {
-    config,
-    state,
-    log,
-    port: () => port,
-    options,
-    async start(flags = []) {
-      stop = new AbortController()
-      const { promise, resolve, reject } = Promise.withResolvers<number>()
-      const lines = createLog({ level: 'debug', format: 'kv', write: (line) => log.push(line), now: () => new Date() })
-      running = runController(options(flags), lines, stop.signal, ({ agents: at }) => resolve(at))
-      running.catch(reject)
-      port = await promise
-    },
-    stop: end,
-    write: (file, text) => writeFileSync(join(config, file), text),
-    async agent(node, revision = '') {
-      const out = join(directory, node)
-      const issued = await issueAgentCertificate({ node, stateDirectory: state, outDirectory: out, nowMs: Date.now() })
-      const [cert, key, ca] = [issued.cert, issued.key, issued.ca].map((path) => readFileSync(path, 'utf8'))
-      const agent = new Agent(
-        (asked) =>
-          new SimulatedAgent({
-            controller: `127.0.0.1:${port}`,
-            ca: ca ?? '',
-            certificate: { cert: cert ?? '', key: key ?? '' },
-            node,
-            revision,
-            onMessage: ({ message }) => message.case === 'detailRequest' && asked(),
-          }),
-      )
-      agents.push(agent)
-      return agent
-    },
-    conditions,
-    condition: (kind, name, type) => conditions(kind, name).find((each) => each.type === type),
-    nodeFile: (name) => read(join(state, 'nodes', `${name}.yaml`)),
-  }
-}
 
 test('an agent that comes gets a number and its plan, and the resource is Ready once it says so', async (t) => {
   const it = stage(t)

@@ -7,30 +7,11 @@ import { ReportSchema, type ControllerMessage } from '../api/wire/generated/dist
 import { SimulatedAgent } from '../e2e/peers/simulated-agent.ts'
 import type { KubeObject } from '../e2e/control-plane/client.ts'
 import { addNode, eventually, startCluster, tokenFor, type Cluster } from '../e2e/control-plane/cluster.ts'
-import { createLog } from '../log/log.ts'
-import { runController } from './controller.ts'
-import { parseCommand } from './options.ts'
+import { l2vni, root, underlay } from '../e2e/control-plane/objects.ts'
+import { optionsOf, startInProcess, type InProcess } from './in-process.ts'
 
-const root = '/apis/nodeleaf.io/v1alpha1'
-const object = (kind: string, name: string, spec: object): KubeObject => ({
-  apiVersion: 'nodeleaf.io/v1alpha1',
-  kind,
-  metadata: { name },
-  spec,
-})
-const underlay = (neighbor: object = {}): KubeObject =>
-  object('Underlay', 'fabric', {
-    asn: 64514,
-    interfaces: [{ name: 'eth1' }],
-    vtep: { cidrs: ['100.65.0.0/24'] },
-    neighbors: [{ address: '192.168.10.1', type: 'External', ...neighbor }],
-  })
-const l2vni = (name: string, vni: number): KubeObject => object('L2VNI', name, { vni })
-
-interface Replica {
-  readonly port: number
+interface Replica extends InProcess {
   readonly log: readonly string[]
-  stop(): Promise<void>
 }
 
 interface Stage {
@@ -77,22 +58,8 @@ async function stage(t: ExecutionContext): Promise<Stage> {
     async replica(name, flags = []) {
       const args = ['--kubeconfig', kubeconfig, '--namespace', 'nodeleaf-system', '--name', name]
       const at = ['--listen', '127.0.0.1:0', '--metrics', 'off', '--webhook', 'off']
-      const command = parseCommand([...args, ...at, ...flags], { env: {}, hostName: 'test', inCluster: false })
-      if (command.type !== 'run') throw new Error('no run')
-      const stop = new AbortController()
       const log: string[] = []
-      const lines = createLog({ level: 'debug', format: 'kv', write: (line) => log.push(line), now: () => new Date() })
-      const { promise, resolve, reject } = Promise.withResolvers<number>()
-      const running = runController(command.options, lines, stop.signal, ({ agents: port }) => resolve(port))
-      running.catch(reject)
-      const replica: Replica = {
-        port: await promise,
-        log,
-        async stop() {
-          stop.abort()
-          await running
-        },
-      }
+      const replica = { ...(await startInProcess(optionsOf([...args, ...at, ...flags]), log)), log }
       replicas.push(replica)
       return replica
     },
@@ -154,7 +121,7 @@ test('apply, and the resource says where it works; the node says what it has', a
 test('a Secret that comes is planned, and one that changes is planned anew', async (t) => {
   const it = await stage(t)
   await addNode(it.cluster.client, 'node1')
-  await it.apply(underlay({ passwordSecret: { name: 'tor' } }))
+  await it.apply(underlay({}, { passwordSecret: { name: 'tor' } }))
   const agent = await it.agent('node1', await it.replica('one'))
   await has(agent, 'router')
   const waiting = await it.condition(`${root}/underlays/fabric`, 'Ready', ({ reason }) => reason === 'SecretMissing')

@@ -5,9 +5,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { runController } from '../../controller/controller.ts'
-import { parseCommand } from '../../controller/options.ts'
-import { createLog } from '../../log/log.ts'
+import { optionsOf, startInProcess } from '../../controller/in-process.ts'
 import { eventually } from './cluster.ts'
 import { namespace } from './objects.ts'
 
@@ -42,20 +40,9 @@ const env = { POD_IP: '127.0.0.1' }
 /** In this process. */
 export async function startReplica(name: string, kubeconfig: string, flags: readonly string[]): Promise<Replica> {
   const at = await places(name)
-  const command = parseCommand(flagsOf(at, kubeconfig, flags), { env, hostName: name, inCluster: false })
-  if (command.type !== 'run') throw new Error('no run')
-  const stop = new AbortController()
-  const lines: string[] = []
-  const log = createLog({ level: 'debug', format: 'kv', write: (line) => lines.push(line), now: () => new Date() })
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-  const running = runController(command.options, log, stop.signal, resolve)
-  running.catch(reject)
-  await promise
-  const end = async (): Promise<void> => {
-    stop.abort()
-    await running
-  }
-  return replica(at, lines, end)
+  const log: string[] = []
+  const { stop } = await startInProcess(optionsOf(flagsOf(at, kubeconfig, flags), { env, hostName: name }), log)
+  return replica(at, log, stop)
 }
 
 /** As `bin/nodeleaf-controller`; killed when it does not stop in 20 s. */
