@@ -97,7 +97,7 @@ export async function runAgent(options: AgentOptions, log: Log, stop: AbortContr
       passEnded = performance.now()
       link?.changed()
       if (reconciler.changedLast) link?.hint('link')
-      rest.resume(reconciler.workedLast)
+      rest.resume(reconciler.workedMuch)
       for (const resolve of asked) resolve(reconciler.lastPass)
     }
   } finally {

@@ -14,7 +14,6 @@ import { keyOf, type Pass } from './pass.ts'
 import { Progress, type ProgressReport } from './progress.ts'
 import { keyOfRef, type ResourceState } from './resource-state.ts'
 import { ResourceStates, type Clock, type ResourceReport } from './resource-states.ts'
-import type { Work } from './rest.ts'
 import type { Look } from './resync.ts'
 import type { Planned } from './source/planned.ts'
 
@@ -313,13 +312,11 @@ export class Reconciler<Op extends Step, C extends Step> {
     return last !== undefined && last.netlinkWrites + last.frrCommands > 0
   }
 
-  /** How much the last pass did; to look at everything anew is much. */
-  get workedLast(): Work {
+  /** Whether the last pass did much; to look at everything anew is much. */
+  get workedMuch(): boolean {
     const last = this.#lastPass
-    if (last === undefined) return 'nothing'
-    const steps = last.netlinkWrites + last.frrCommands
-    if (steps >= MUCH || last.reasons.some((reason) => FRESH.has(reason))) return 'much'
-    return steps > 0 ? 'little' : 'nothing'
+    if (last === undefined) return false
+    return last.netlinkWrites + last.frrCommands >= MUCH || last.reasons.some((reason) => FRESH.has(reason))
   }
 
   get lastPass(): PassReport | undefined {

@@ -7,23 +7,17 @@ import { runInNewContext } from 'node:vm'
 import { addon } from './kernel/netlink/addon.ts'
 import { monotonicClock, type Clock } from '../pace/clock.ts'
 
-/**
- * How long after the last work. A collection takes long enough to be felt by a change that meets it: after a little work,
- * which is often followed by more, there is no hurry.
- */
-const AFTER_MS = { much: 2000, little: 30_000 }
+/** How long after the last of much work. A little is not worth it: a change that meets a collection feels it. */
+const AFTER_MS = 2000
 /** Less than this is not worth a collection. */
 const GROWN_BYTES = 4 << 20
-
-export type Work = 'nothing' | 'little' | 'much'
 
 export class Rest implements Disposable {
   readonly #clock: Clock
   readonly #giveBack: () => void
   #waiting = new AbortController()
-  /** What was done since memory was given back, and when it will be. */
-  #done: Work = 'nothing'
-  #due = 0
+  /** When memory is to be given back; undefined: it was. */
+  #due: number | undefined
 
   constructor(clock: Clock = monotonicClock, giveBack: () => void = givingBack()) {
     this.#clock = clock
@@ -35,20 +29,19 @@ export class Rest implements Disposable {
     this.#waiting.abort()
   }
 
-  /** It has ended. */
-  resume(work: Work): void {
+  /** It has ended; `much` of it was done. */
+  resume(much: boolean): void {
     this.interrupt()
-    if (work === 'much' || this.#done === 'nothing') this.#done = work
-    if (this.#done === 'nothing') return
-    if (work !== 'nothing') this.#due = this.#clock.now() + AFTER_MS[this.#done]
-    void this.#after(this.#due - this.#clock.now())
+    const now = this.#clock.now()
+    if (much) this.#due = now + AFTER_MS
+    if (this.#due !== undefined) void this.#after(Math.max(0, this.#due - now))
   }
 
   async #after(ms: number): Promise<void> {
     const { signal } = (this.#waiting = new AbortController())
     await this.#clock.wait(ms, signal)
     if (signal.aborted) return
-    this.#done = 'nothing'
+    this.#due = undefined
     this.#giveBack()
   }
 
