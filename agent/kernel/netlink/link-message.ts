@@ -37,7 +37,6 @@ const VETH_INFO_PEER = 1
 const RTEXT_FILTER_SKIP_STATS = 8
 
 export const IFF_UP = 0x1
-export const IFF_LOOPBACK = 0x8
 
 const ADDR_GEN_MODES = ['eui64', 'none', 'stable-privacy', 'random'] as const satisfies readonly AddrGenMode[]
 const OPERSTATES = [
