@@ -56,3 +56,28 @@ test('they are not taken away', (t) => {
 function observed(objects: readonly KernelObject[]) {
   return { objects, foreign: [], moving: [] }
 }
+
+test('closing routes that an earlier agent made go when the rules are there', (t) => {
+  const own = { namespace: 'router', for: { kind: 'L3VNI', name: 'red' } } as const
+  const vrf = { ...own, type: 'link', kind: 'vrf', name: 'red', table: 7, up: true } as const
+  const routes = ['0.0.0.0/0', '::/0'].map((destination) => ({
+    ...own,
+    type: 'route' as const,
+    table: 7,
+    destination,
+    metric: 4278198272,
+    target: { type: 'unreachable' as const },
+  }))
+  const operations = diff([...vrfRules(ref), vrf], observed([vrf, ...routes]))
+  t.deepEqual(
+    operations.map(({ text, stage }) => `${stage}: ${text.split(' ').slice(0, 2).join(' ')}`),
+    [
+      'create: close VRFs',
+      'create: close VRFs',
+      'create: look up',
+      'create: look up',
+      'raise: delete route',
+      'raise: delete route',
+    ],
+  )
+})
