@@ -6,6 +6,7 @@ import { FACTS, facts, plans, shapes } from './golden/arbitrary.ts'
 import { plan, router, web, whole } from './golden/sample.ts'
 import { SimulatedKernel } from './golden/simulated.ts'
 import { isSetting, keyOf, linkKey, linksOf, type KernelObject, type LinkObject } from './objects.ts'
+import type { Operation } from './operation.ts'
 
 /** Which objects there are; how they are is the second difference's business. */
 function shown(objects: readonly KernelObject[]): string[] {
@@ -141,6 +142,48 @@ test('links are made down before FRR is told, raised after it, and deleted when 
     away.filter(({ stage }) => stage !== 'remove').map(({ text }) => text),
     [],
   )
+})
+
+test("a veth's end in the router is raised when the host's is up, or it would have no carrier for a moment", (t) => {
+  const texts = diff(desired(whole, FACTS), new SimulatedKernel([]).observed).map(({ text }) => text)
+  const order = ['create veth pe-100 in router', 'create veth host-100 in host', 'raise veth pe-100 in router']
+  const found = texts.filter((text) => order.includes(text))
+  t.deepEqual(found, order)
+})
+
+test('a shard that goes is down before its ports leave; one that stays is left alone', (t) => {
+  const kernel = new SimulatedKernel(desired(whole, facts('single')))
+  const remaining = plan({ vrfs: whole.vrfs })
+  const some = diff(desired(remaining, facts('single', kernel.objects)), kernel.observed)
+  const lowered = (operations: readonly Operation[]): string[] =>
+    operations
+      .filter(({ do: what, stage }) => what === 'lower' && stage === 'remove')
+      .map(({ object }) => keyOf(object))
+  t.deepEqual(
+    lowered(some),
+    ['nlbr0', 'nlvx0', 'nlbr2', 'nlvx2'].map((name) => `link router ${name}`),
+  )
+  const operations = diff(desired(plan({}), facts('single', kernel.objects)), kernel.observed)
+  const shards = kernel.objects.flatMap((object) => (/ nl(br|vx)\d$/.test(keyOf(object)) ? [keyOf(object)] : []))
+  t.deepEqual(lowered(operations).toSorted(), shards.toSorted())
+  const first = operations.findIndex((operation) => operation.do === 'delete' && operation.stage === 'remove')
+  t.true(operations.findLastIndex((operation) => operation.do === 'lower') < first)
+  const ofKind = (kind: string): number[] =>
+    operations.flatMap(({ object }, at) => (object.type === 'link' && object.kind === kind ? [at] : []))
+  t.true(Math.max(...ofKind('vlan')) < Math.min(...ofKind('veth')), 'a port that leaves has the bridge tell all SVIs')
+  for (const operation of operations) kernel.do(operation)
+  t.deepEqual(diff(desired(plan({}), facts('single', kernel.objects)), kernel.observed), [])
+})
+
+test('what was lowered on its way out and is wanted again is raised', (t) => {
+  const want = desired(whole, facts('single'))
+  const kernel = new SimulatedKernel(want)
+  for (const operation of diff([], kernel.observed)) if (operation.do === 'lower') kernel.do(operation)
+  const operations = diff(want, kernel.observed)
+  t.true(operations.length > 0)
+  t.true(operations.every((operation) => operation.do === 'raise'))
+  for (const operation of operations) kernel.do(operation)
+  t.deepEqual(diff(want, kernel.observed), [])
 })
 
 test('a bridge that moves to another VRF is down from before FRR hears of it until it has moved', (t) => {

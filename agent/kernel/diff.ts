@@ -39,6 +39,7 @@ export function diffOf(sides: Sides): readonly Operation[] {
   for (const object of surviving.unwanted()) {
     if (object.type === 'link') {
       const [rank, stage] = leaving(object, surviving)
+      if (stage === 'remove' && isLoweredFirst(object)) add(RANK.quieten, toDo('lower', object, stage, []))
       add(rank, removal(object, stage))
     } else if (object.type === 'vlan') {
       if (surviving.vlans.isInTheWay(object)) add(RANK.freeVlan, removal(object, 'raise'))
@@ -63,6 +64,16 @@ function leaving(link: LinkObject, surviving: Surviving): [rank: number, stage: 
   return [RANK.deleteLink[link.kind], 'remove']
 }
 
+/**
+ * A shard that goes as a whole goes down first. Then zebra lets go of each VNI once, with all that it has learnt of it,
+ * instead of MAC by MAC and SVI by SVI; and a bridge that is down costs zebra's clients less at each port that leaves:
+ * newer kernels tell of the bridge every time (netdev_compute_master_upper_features), zebra passes that on as another
+ * interface that went up (zebra/interface.c, if_up), and bgpd then walks all MACs (bgpd/bgp_mac.c).
+ */
+function isLoweredFirst(link: LinkObject): boolean {
+  return link.up && (link.kind === 'bridge' || link.kind === 'vxlan') && shardOf(link.name) !== undefined
+}
+
 /** Smaller comes first within a stage. */
 const RANK = {
   free: 0,
@@ -80,7 +91,9 @@ const RANK = {
   raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, vlan: 24, veth: 26, nic: 26 },
   address: 30,
   route: 31,
-  deleteLink: { veth: 40, vlan: 41, vxlan: 43, bridge: 44, vrf: 45, dummy: 46, loopback: 47, nic: 48 },
+  /** SVIs before ports: the kernel tells of all SVIs of a bridge, too, when a port leaves. */
+  deleteLink: { vlan: 40, veth: 41, vxlan: 43, bridge: 44, vrf: 45, dummy: 46, loopback: 47, nic: 48 },
+  quieten: 39,
   deleteVlan: 42,
 } as const
 
@@ -120,7 +133,7 @@ function linkOperations(link: LinkObject, key: string, surviving: Surviving): re
   const operations: Operation[] = []
   if (have === undefined) {
     operations.push(toDo('create', now, making, after))
-    if (raisedLater(link)) operations.push(toDo('raise', now, 'raise', after))
+    if (raisedLater(link)) operations.push(toDo('raise', now, raising, after))
   } else {
     // Down before FRR hears of its new VRF, or zebra installs routes over it that the kernel drops as the link moves,
     // with their next hops, and believes them to be there.
@@ -179,8 +192,12 @@ function isChangedEarly(link: LinkObject): boolean {
   return isEarly(link) || (link.kind === 'bridge' && shardOf(link.name) !== undefined)
 }
 
+/**
+ * The router's end of a veth too, when the host's is up: the other way about it goes up, down without a carrier and up again,
+ * and zebra tells all its clients each time.
+ */
 function raisedLater(link: LinkObject): boolean {
-  return !isEarly(link) && link.kind !== 'veth'
+  return !isEarly(link) && !(link.kind === 'veth' && link.namespace === 'host')
 }
 
 function dependencies(link: LinkObject): string[] {

@@ -61,15 +61,19 @@ function* create(link: LinkObject, world: World): Talk {
     throw nameTaken(link, cause)
   }
   const index = indexOf(world, link.namespace, name)
-  const upNow = link.kind === 'dummy' || link.kind === 'veth' || (link.kind === 'bridge' && link.namespace === 'host')
+  const upNow = link.kind === 'dummy' || (link.kind === 'bridge' && link.namespace === 'host')
   const rest = {
     alias: aliasOf(link.for),
     mtu: late ? link.mtu : undefined,
     addrGenMode: link.addrGenMode,
     bridgePort: 'bridgePort' in link ? link.bridgePort : undefined,
   }
+  const vlan = vlanOf(link)
   try {
-    yield ask(link, withVlan(index, { ...rest, up: upNow && link.up ? true : undefined }, vlanOf(link)))
+    yield ask(link, [
+      ...linkChangeRequests(index, { ...rest, up: upNow && link.up ? true : undefined }),
+      ...(vlan === undefined ? [] : vlanRequests(index, vlan, undefined)),
+    ])
   } catch (error) {
     try {
       yield ask(link, [deleteLinkRequest(index)])
@@ -142,17 +146,6 @@ function changeRequests(
     bridgePort: has('bridgePort') && 'bridgePort' in link ? link.bridgePort : undefined,
     up,
   })
-}
-
-/** A new port is in its VLAN before it is up. */
-function withVlan(index: number, what: LinkChange, vlan: number | undefined): Request[] {
-  if (vlan === undefined) return linkChangeRequests(index, what)
-  const { up, ...rest } = what
-  return [
-    ...linkChangeRequests(index, rest),
-    ...vlanRequests(index, vlan, undefined),
-    ...(up === undefined ? [] : linkChangeRequests(index, { up })),
-  ]
 }
 
 /** The port is in this VLAN and no other. `before`: the one it was in; 0: in whichever. */

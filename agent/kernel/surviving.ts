@@ -142,8 +142,6 @@ export class Surviving {
         return !this.#isDragged(object) && !linksOf(object).some((link) => leaving.has(linkKey(object.namespace, link)))
       }
       if (object.kind === 'loopback' || this.#gone.has(key)) return false
-      // An SVI goes with its bridge.
-      if (object.kind === 'vlan' && leaving.has(linkKey(object.namespace, object.parent))) return false
       return !(object.kind === 'veth' && object.namespace === 'host' && this.#have.has(peerKey(object)))
     })
     return [...left.map(([, object]) => object), ...this.#unfinished()]
