@@ -58,7 +58,7 @@ export function making(objects: readonly KernelObject[], hostPid: number): Makin
     ports: batches([
       ['ip', 'router', links('veth')],
       ['bridge', 'router', ports],
-      ['ip', 'router', [...links('vlan'), ...addressLines(objects, 'router', 'add'), ...routeLines(objects, 'add')]],
+      ['ip', 'router', [...links('vlan'), ...addressLines(objects, 'router', 'add')]],
       ['ip', 'host', [...inHost, ...addressLines(objects, 'host', 'add')]],
     ]),
   }
@@ -73,7 +73,7 @@ export function removing(objects: readonly KernelObject[]): readonly Batch[] {
   const deleted = (...kinds: LinkObject['kind'][]): string[] =>
     links.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => `link del ${name}`)
   return batches([
-    ['ip', 'router', [...addressLines(bereft, 'router', 'del'), ...routeLines(objects, 'del')]],
+    ['ip', 'router', addressLines(bereft, 'router', 'del')],
     // What stands on a link before it; a VRF last.
     ['ip', 'router', deleted('vlan', 'veth', 'vxlan')],
     ['bridge', 'router', vlanLines(vlans as readonly VlanObject[], 'del')],
@@ -94,14 +94,6 @@ function addressLines(
     if (object.type !== 'address' || object.namespace !== namespace) return []
     return [`addr ${verb} ${object.address} dev ${object.link}${object.noDad && verb === 'add' ? ' nodad' : ''}`]
   })
-}
-
-function routeLines(objects: readonly KernelObject[], verb: 'add' | 'del'): string[] {
-  return objects.flatMap((object) =>
-    object.type === 'route' && object.target.type === 'unreachable'
-      ? [`route ${verb} unreachable ${object.destination} table ${object.table} metric ${object.metric}`]
-      : [],
-  )
 }
 
 /** As few messages as the kernel needs: the address generation mode and a port's options count only once it is made. */
