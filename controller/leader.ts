@@ -45,6 +45,8 @@ export interface LeaderOptions {
 
 const QUIET_MS = 50
 const LATEST_MS = 500
+/** What agents say comes back as statuses of thousands of RouterNodes: to look at those a tenth of the time is enough. */
+const SHARE = 10
 const RETRY = { firstMs: 500, longestMs: 15_000 } as const
 
 export class Leader implements PlanBook, AgentObserver {
@@ -64,6 +66,8 @@ export class Leader implements PlanBook, AgentObserver {
   /** What was allocated last, and for which world. */
   #allocation: { readonly world: World; readonly allocation: Allocation } | undefined
   readonly #slices: SlicesOptions
+  /** Until then a world in which only statuses are others is not looked at. */
+  #restUntilMs = 0
 
   constructor(options: LeaderOptions) {
     const { store, log, now, monotonic, agentGraceMs, requestDetail, metrics } = options
@@ -154,6 +158,8 @@ export class Leader implements PlanBook, AgentObserver {
     const { world } = store
     if (world === undefined) return
     const start = performance.now()
+    const statusesOnly = this.#saysStatusesOnly(world)
+    if (statusesOnly && start < this.#restUntilMs) return this.#again(this.#restUntilMs - start)
     const failures = this.#failures
     try {
       await this.#plan(world, signal)
@@ -165,7 +171,19 @@ export class Leader implements PlanBook, AgentObserver {
       log.error('a round of planning failed, what was planned stays', { error })
       this.#retry()
     }
-    metrics.roundSeconds.observe((performance.now() - start) / 1000)
+    const tookMs = performance.now() - start
+    metrics.roundSeconds.observe(tookMs / 1000)
+    if (statusesOnly) this.#restUntilMs = start + SHARE * tookMs
+  }
+
+  /** Nothing that is planned has changed since the last round, and it was a good one. */
+  #saysStatusesOnly(world: World): boolean {
+    const { snapshot } = this.#planned ?? {}
+    const last = this.#allocation
+    if (last === undefined || last.allocation.ledger !== this.#ledger || this.#doubtful || this.#failures > 0)
+      return false
+    if (this.#options.now() >= (last.allocation.nextAtMs ?? Infinity)) return false
+    return snapshot === world.snapshot && sameNumbersIn(last.world, world)
   }
 
   async #plan(world: World, signal: AbortSignal): Promise<void> {

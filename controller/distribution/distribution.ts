@@ -6,8 +6,10 @@ import { logVerbosity, Server, ServerCredentials, setLogVerbosity, status, type 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
 import { connect } from '../../api/wire/service.ts'
+import type { Steps } from '../../api/plan/steps.ts'
 import type { AgentMessage, Hello } from '../../api/wire/generated/distribution_pb.ts'
 import { messageOf, type Log } from '../../log/log.ts'
+import { inSlices } from '../../pace/slices.ts'
 import type { Certificates } from '../tls/certificates.ts'
 import { defaultBounds, type Bounds } from './bounds.ts'
 import { failed, hangUp, notLeading, replaced, slow, stopping, type Call, type Ending } from './ending.ts'
@@ -134,10 +136,22 @@ export class Distribution implements AsyncDisposable {
     this.#sessions.get(node)?.requestDetail()
   }
 
-  /** To be called when `leadership` says something else: without it, all streams end. */
+  /** To be called when `leadership` says something else: without it, all streams end; thousands of them in slices. */
   leadershipChanged(): void {
     const ending = notLeading(this.#options.leadership())
-    if (ending) for (const session of this.#sessions.values()) this.#dismiss(session, ending)
+    if (ending) void inSlices(this.#dismissAll([...this.#sessions.values()], ending))
+  }
+
+  /** Those of the term that is over; who comes meanwhile may come in a next one. */
+  *#dismissAll(sessions: readonly Session[], ending: Ending): Steps<void> {
+    for (const session of sessions) {
+      try {
+        this.#dismiss(session, ending)
+      } catch (error) {
+        this.#options.log.error('a stream fails', { node: session.node, reason: messageOf(error) })
+      }
+      yield
+    }
   }
 
   /** Ends all streams so that agents move on, and everything else within a bound. */

@@ -18,6 +18,9 @@ interface Made {
   readonly facts: NodeFacts
   readonly networks: string
   readonly refused: readonly Violation[]
+  /** What was looked at last, so that thousands of nodes of which nothing changed cost nothing. */
+  readonly node: NodeSeen
+  readonly written: RouterNodeSeen | undefined
 }
 
 const RATES = { perSecond: 100, burst: 200, atOnce: 8 } as const
@@ -59,18 +62,19 @@ export class RouterNodeKeeper {
     const written = this.#routerNodes.get(name)
     if (node === undefined) return
     const made = this.#made.get(name)
+    const now = { facts, networks: this.#networks.digest, refused, node, written }
+    if (made !== undefined && sameMade(made, now)) return
+    this.#made.set(name, now)
     const missing = written?.uid === undefined || written.ownerUid !== node.uid
     const moved = !missing && !sameNumbers(written.resource, facts.index, facts.vteps ?? [], facts.routerID)
-    const { digest } = this.#networks
     if (
       !missing &&
       !moved &&
-      made?.networks === digest &&
+      made?.networks === now.networks &&
       made.refused === refused &&
       made.facts.labels === facts.labels
     )
       return
-    this.#made.set(name, { facts, networks: digest, refused })
     this.#queue.add(`numbers of ${name}`, missing ? 0 : moved ? 1 : 2, (signal) => this.#write(node.name, signal))
   }
 
@@ -95,6 +99,16 @@ export class RouterNodeKeeper {
       return true
     })
   }
+}
+
+function sameMade(a: Made, b: Made): boolean {
+  return (
+    a.facts === b.facts &&
+    a.written === b.written &&
+    a.node === b.node &&
+    a.refused === b.refused &&
+    a.networks === b.networks
+  )
 }
 
 /** What is not in the plan at all. */

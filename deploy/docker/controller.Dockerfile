@@ -20,7 +20,7 @@ EXPOSE 7443 9443 8080
 # system as they were never touched or are freed, and there is little garbage at a time. More than 10,000 nodes need more
 # of a heap than 384 MiB.
 ENV NODE_ENV=production \
-    NODE_OPTIONS="--enable-source-maps --max-semi-space-size=4 --max-old-space-size=384" \
+    NODE_OPTIONS="--enable-source-maps --max-semi-space-size=16 --max-old-space-size=384" \
     MALLOC_ARENA_MAX=1 \
     MALLOC_MMAP_THRESHOLD_=32768 \
     MALLOC_TRIM_THRESHOLD_=131072
