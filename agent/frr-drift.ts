@@ -10,8 +10,8 @@ export interface DriftOptions {
   readonly everyMs?: number
 }
 
-/** A look may take 5 % of the time: with thousands of VRFs FRR needs a while to print its configuration. */
-const REST = 20
+/** A look may take 1 % of the time: with hundreds of VRFs FRR needs a while to print its configuration. */
+const REST = 100
 /** A look that was slow because the machine is busy must not put off the next one for long. */
 const LONGEST_MS = 15_000
 
