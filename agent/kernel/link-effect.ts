@@ -2,7 +2,7 @@
 import { changedFields, type LinkField } from './change.ts'
 import { KernelError } from './kernel-error.ts'
 import { addBridgeVlansRequest, deleteBridgeVlansRequest, type VlanRange } from './netlink/bridge-vlan.ts'
-import { deleteLinkRequest, linkChangeRequests, newLinkRequest, type LinkChange } from './netlink/link.ts'
+import { deleteLinkRequest, linkChangeRequests, newLinkRequest } from './netlink/link.ts'
 import type { LinkData } from './netlink/link-data.ts'
 import type { Request } from './netlink/message.ts'
 import { NetlinkError } from './netlink/netlink-error.ts'
@@ -24,11 +24,11 @@ export function linkTalk(operation: Operation, link: LinkObject, world: World): 
     case 'change':
       return configure(link, operation.was, world)
     case 'raise':
-      return change(link, { up: true }, world)
+      return raise(link, world)
     case 'lower':
-      return change(link, { up: false }, world)
+      return ifOurs(link, world, (index) => linkChangeRequests(index, { up: false }))
     case 'delete':
-      return remove(link, world)
+      return ifOurs(link, world, (index) => [deleteLinkRequest(index)])
   }
 }
 
@@ -104,15 +104,16 @@ function* configure(link: LinkObject, was: KernelObject | undefined, world: Worl
   yield ask(link, vlanRequests(index, vlanOf(link), before))
 }
 
-function* change(link: LinkObject, what: LinkChange, world: World): Talk {
-  yield ask(link, linkChangeRequests(indexOf(world, link.namespace, link.name), what))
+function* raise(link: LinkObject, world: World): Talk {
+  yield ask(link, linkChangeRequests(indexOf(world, link.namespace, link.name), { up: true }))
 }
 
-function* remove(link: LinkObject, world: World): Talk {
+/** What is not there any more, or is somebody else's now, is left alone. */
+function* ifOurs(link: LinkObject, world: World, requests: (index: number) => Request[]): Talk {
   const there = world.link(link.namespace, link.name)
   if (there === undefined || ownerOf(there.alias, there.group) === undefined) return
   try {
-    yield ask(link, [deleteLinkRequest(there.index)])
+    yield ask(link, requests(there.index))
   } catch (error) {
     if (!(error instanceof NetlinkError) || error.code !== 'ENODEV') throw error
   }

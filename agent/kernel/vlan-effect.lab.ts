@@ -166,6 +166,17 @@ test.serial('what a VLAN lacks is added, what it has too much is taken away', as
   t.deepEqual([ownMacs(), vlansOf('nlbr0').vlans, vnis()], [[], [], [[10000, 10001]]])
 })
 
+test.serial("what is to go down and is gone, or is somebody else's, is left alone", async (t) => {
+  sh(`ip -n ${NETNS} link add nlbr3 type bridge; ip -n ${NETNS} link set dev nlbr3 up`)
+  const lower = ['nlbr0', 'nlbr3', 'nlbr6'].map((name) => to('lower', { ...bridge, name }))
+  t.deepEqual(await kernel.apply([to('raise', bridge), ...lower]), [])
+  t.deepEqual(
+    ['nlbr0', 'nlbr3', 'nlbr6'].map((name) => getLink(netlink, name)?.up),
+    [false, true, undefined],
+  )
+  sh(`ip -n ${NETNS} link del nlbr3`)
+})
+
 test.serial("a veth's port is in its VLAN only, whatever it was in before", async (t) => {
   const ends = { kind: 'veth', mtu: 1400, peer: { namespace: 'host', name: 'host-9' } } as const
   const pe: LinkObject = { ...common, ...ends, name: 'pe-9', master: 'nlbr0', vlan: 9 }
