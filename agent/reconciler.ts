@@ -40,9 +40,6 @@ const FRESH: ReadonlySet<string> = new Set(['start', 'resync', 'asked'])
 /** A change may need a second round, for what depends on the first; more means that it does not converge. */
 const ROUNDS = 2
 
-/** What is plugged in at once without waiting for FRR to catch up before it: that costs FRR less than the wait costs them. */
-const FEW = 16
-
 /** Steps of a pass that take memory for a moment. */
 const MUCH = 100
 
@@ -145,10 +142,10 @@ export class Reconciler<Op extends Step, C extends Step> {
       await this.#do(pass, 'making links', create, progress, signal)
       await this.#configure(pass, seen.switching ? await this.#frrCommands(pass, false) : commands, progress, signal)
       await this.#do(pass, 'raising links', raise, progress, signal)
-      if (plug.length > FEW) await this.#catchUp(pass, touched, progress, signal)
+      // What a workload says through a port before zebra has taken up the SVI, it misses for good.
+      if (plug.length > 0) await this.#catchUp(pass, touched, progress, signal)
       await this.#do(pass, 'plugging in', plug, progress, signal)
       if (pass.frrAway === undefined && !pass.nodeFailed) await this.#do(pass, 'removing', remove, progress, signal)
-      if (plug.length > 0 && plug.length <= FEW) await this.#catchUp(pass, touched, progress, signal)
       if (this.#changes === changes) break
     }
     progress.phase('asking FRR what it knows')
