@@ -119,8 +119,8 @@ export class Simulation {
         return `edits took ${(tookMs / 1000).toFixed(1)} s; latency of the last one`
       },
     )
-    // Ever more seldom, and every 15 seconds at the least: distribution/delivery.ts.
-    const most = 8 + tookMs / 15_000
+    // Ever more seldom, and every 10 seconds at the least: distribution/delivery.ts.
+    const most = 8 + tookMs / 10_000
     this.#expect(counts.mostPlans <= most, `${edits} edits came as ${counts.mostPlans} plans`)
   }
 

@@ -40,7 +40,7 @@ export type Step =
 /** In a burst the gap between two updates grows threefold each time, to what people can bear to wait for. */
 const GAP_MS = 100
 const GROWTH = 3
-const MAX_GAP_MS = 15_000
+const MAX_GAP_MS = 10_000
 /** Changes that are no further apart are a burst. */
 const QUIET_MS = 1000
 

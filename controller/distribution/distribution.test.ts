@@ -92,7 +92,7 @@ test('a burst of a thousand edits is a handful of updates even when the agent is
   }
   await until(() => events.includes('acknowledged n1 r1000'), 'the last one')
   const seconds = (performance.now() - started) / 1000
-  t.true(agent.updates.length <= 7 + seconds / 15, `${agent.updates.length} updates in ${seconds} s`)
+  t.true(agent.updates.length <= 7 + seconds / 10, `${agent.updates.length} updates in ${seconds} s`)
 })
 
 test('a plan of 5 MiB comes in messages of which each is well below the limit', async (t) => {

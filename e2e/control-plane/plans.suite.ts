@@ -83,8 +83,8 @@ test.serial('a burst of 1,000 edits is a handful of plans', async (t) => {
   const tookMs = performance.now() - began
   for (let writer = 0; writer < 10; writer++) await it.ready('L2VNI', `burst${writer}`)
   const most = Math.max(...perAgent(it).map((each, at) => each - (before[at] ?? 0)))
-  // Ever more seldom while it lasts, every 15 seconds at the least, and once after it: controller/distribution/delivery.ts.
-  const bound = 8 + Math.ceil(tookMs / 15_000)
+  // Ever more seldom while it lasts, every 10 seconds at the least, and once after it: controller/distribution/delivery.ts.
+  const bound = 8 + Math.ceil(tookMs / 10_000)
   t.true(most <= bound, `${most} plans for an agent in ${Math.round(tookMs)} ms`)
   t.true((await sent(replica)) - counted <= bound * nodes.length)
   for (const { pieces } of it.agents) t.regex(pieces.get('segment/1009') ?? '', /9000/)
