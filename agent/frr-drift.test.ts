@@ -1,5 +1,5 @@
 import test from 'ava'
-import { watchDrift } from './frr-drift.ts'
+import { restMs, watchDrift } from './frr-drift.ts'
 
 /** Looks as often as there are answers, then ends; undefined: FRR does not answer. */
 async function changesSeen(...answers: readonly (boolean | undefined)[]): Promise<number> {
@@ -40,4 +40,12 @@ test('an FRR that is away is not asked', async (t) => {
   }
   await watchDrift(frr, () => t.fail(), stop.signal, { everyMs: 0 })
   t.pass()
+})
+
+test('the longer a look takes the longer is the rest, half a minute at most; one slow look changes nothing', (t) => {
+  t.is(restMs(2, 2, 5000), 5000)
+  t.is(restMs(50, 40, 5000), 12_000)
+  t.is(restMs(5000, 30, 5000), 9000)
+  t.is(restMs(5000, 5000, 5000), 30_000)
+  t.is(restMs(5000, Infinity, 5000), 30_000)
 })

@@ -10,10 +10,17 @@ export interface DriftOptions {
   readonly everyMs?: number
 }
 
-/** A look may take 1 % of the time: with hundreds of VRFs FRR needs a while to print its configuration. */
-const REST = 100
-/** A look that was slow because the machine is busy must not put off the next one for long. */
-const LONGEST_MS = 15_000
+/** A look may take a three-hundredth of the time: with hundreds of VRFs FRR needs a while to print its configuration. */
+const REST = 300
+const LONGEST_MS = 30_000
+
+/**
+ * How long to wait after a look, all in milliseconds. Of the last two looks the quicker one counts: one that was slow
+ * because the machine was busy must not put off the next one for long.
+ */
+export function restMs(tookMs: number, beforeMs: number, everyMs: number): number {
+  return Math.max(everyMs, Math.min(REST * Math.min(tookMs, beforeMs), LONGEST_MS))
+}
 
 /** Until the signal aborts. `changed` is called after each look that saw what somebody else did. */
 export async function watchDrift(
@@ -22,11 +29,13 @@ export async function watchDrift(
   signal: AbortSignal,
   { everyMs = 5000 }: DriftOptions = {},
 ): Promise<void> {
+  let before = Infinity
   while (!signal.aborted) {
     const began = performance.now()
     // A daemon that goes away is told by its socket.
     if (frr.connected && (await frr.drifted().catch(() => false))) changed()
-    const rest = Math.min(REST * (performance.now() - began), LONGEST_MS)
-    await sleep(Math.max(everyMs, rest), undefined, { signal }).catch(() => undefined)
+    const took = performance.now() - began
+    await sleep(restMs(took, before, everyMs), undefined, { signal }).catch(() => undefined)
+    before = took
   }
 }
