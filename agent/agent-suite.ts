@@ -72,6 +72,32 @@ export async function agentSuite(shape: DatapathShape): Promise<void> {
     t.pass()
   })
 
+  // In the single shape ports wait for a zebra that stands still.
+  if (shape === 'per-vni')
+    test.serial('a workload that spoke before zebra knew its port, and is silent then, is announced', async (t) => {
+      const mac = '02:00:0a:6e:00:0b'
+      sh(`ip netns add spoke; ip -n ${agent.host} link add w1 type veth peer name eth0 address ${mac} netns spoke
+        ip -n ${agent.host} link set w1 master br-hs-110 up; ip -n spoke link set eth0 up
+        ip -n spoke addr add 10.110.0.11/24 dev eth0`)
+      const zebra = sh(`cat /run/frr/${agent.router}/zebra.pid`).trim()
+      t.teardown(() => sh(`kill -CONT ${zebra}; ip netns del spoke; ip -n ${agent.host} link del w1 2>&- || true`))
+      // zebra is to hear of the port after the workload: so many other links come before it.
+      const crowd = (verb: string) =>
+        sh(`for i in $(seq 300); do echo link ${verb} dev x$i type dummy; done | ip -n ${agent.router} -batch -`)
+      sh(`kill -STOP ${zebra}`)
+      crowd('add')
+      t.teardown(() => crowd('del'))
+      sh(`ip -n ${agent.router} link del pe-110`)
+      await eventually('the port is back, and the workload was heard', () => {
+        sh('ip netns exec spoke ping -c 1 -W 1 10.110.0.1 || true')
+        return sh(`bridge -n ${agent.router} fdb show brport pe-110 2>&1 || true`).includes(mac)
+      })
+      sh(`ip -n spoke link set eth0 arp off; kill -CONT ${zebra}`)
+      const told = () => sh(`vtysh -N ${agent.router} -c 'show bgp l2vpn evpn route type 2'`)
+      await eventually('it is announced', () => told().includes(`[${mac}]:[32]:[10.110.0.11]`))
+      t.regex(sh(`bridge -n ${agent.router} -d fdb show brport pe-110`), new RegExp(`^${mac} master br110 *$`, 'm'))
+    })
+
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     test.serial(`an agent that comes back after ${signal} adopts everything: no writes, no commands`, async (t) => {
       const [host, router] = [await snapshotOf(agent.host), await snapshotOf(agent.router)]

@@ -7,9 +7,9 @@ import type { ApplyOptions, Frr } from './frr/frr.ts'
 import type { CommandResult } from './frr/refusal.ts'
 import type { EvpnVni } from './frr/state.ts'
 import type { Command } from './frr/tree.ts'
-import { caughtUp, letGo, missingVnis, settle, tunnelledOf, vnisOf } from './frr-vnis.ts'
+import { caughtUp, knowsPort, letGo, missingVnis, settle, tunnelledOf, vnisOf } from './frr-vnis.ts'
 import { masked, messageOf } from '../log/log.ts'
-import { FrrAwayError, type FrrDifferences, type FrrPort, type Remark, type Step } from './ports.ts'
+import { FrrAwayError, type EnteredPort, type FrrDifferences, type FrrPort, type Remark, type Step } from './ports.ts'
 import { keyOfRef, type Failure } from './resource-state.ts'
 import type { SessionStatus, VniStatus } from './status/document.ts'
 
@@ -23,6 +23,7 @@ export type FrrClient = Pick<
   | 'running'
   | 'apply'
   | 'vrfVnis'
+  | 'bridgeOf'
   | 'evpnVnis'
   | 'vniCount'
   | 'sessions'
@@ -163,6 +164,10 @@ export class FrrAdapter implements FrrPort<FrrStep> {
     const asked = tunnelledOf(plan, (of) => touched === undefined || touched.has(keyOfRef(of.for)))
     if (asked.length === 0) return Promise.resolve()
     return this.#asking((frr) => caughtUp(frr, asked, signal))
+  }
+
+  knowsPort(port: EnteredPort, signal: AbortSignal): Promise<boolean> {
+    return this.#asking((frr) => knowsPort(frr, port, signal))
   }
 
   async answers(): Promise<void> {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { caughtUp } from './frr-vnis.ts'
+import { caughtUp, knowsPort } from './frr-vnis.ts'
 
 const { signal } = new AbortController()
 
@@ -49,4 +49,29 @@ test('questions take at most half of the time of a zebra that is behind', async 
   const { ms, questions } = await followed(400, (at) => Math.floor(at / 1000))
   t.true(ms >= 100_000)
   t.true(questions * 400 <= ms / 2 + 400)
+})
+
+/** Whether a zebra is found to know the port, which answers from `after` ms on that it is in `bridge`. */
+async function portKnown(after: number, bridge: string): Promise<{ known: boolean; ms: number }> {
+  let ms = 0
+  const clock = {
+    now: () => ms,
+    wait: async (pause: number) => {
+      ms += pause
+    },
+  }
+  const zebra = { bridgeOf: async () => (ms < after ? 'br110' : bridge) }
+  return { known: await knowsPort(zebra, { name: 'pe-110', bridge: 'nlbr0' }, signal, clock), ms }
+}
+
+test('a port is known when zebra has it in its new bridge, not while it has it in the old one', async (t) => {
+  const { known, ms } = await portKnown(500, 'nlbr0')
+  t.true(known)
+  t.true(ms >= 500)
+})
+
+test('a port that zebra does not get to know is waited for no longer than a bounded time', async (t) => {
+  const { known, ms } = await portKnown(500, 'br-other')
+  t.false(known)
+  t.true(ms < 5000)
 })

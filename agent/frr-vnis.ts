@@ -57,6 +57,22 @@ export async function caughtUp(
   await follow(have, asked.length, STANDSTILL_MS, signal, clock)
 }
 
+/** Until zebra has the port in that bridge; at the latest after a bounded time. Whether it has. */
+export async function knowsPort(
+  frr: Pick<Frr, 'bridgeOf'>,
+  { name, bridge }: { readonly name: string; readonly bridge: string },
+  signal: AbortSignal,
+  clock: Clock = monotonicClock,
+): Promise<boolean> {
+  let known = false
+  const have = async () => {
+    known = (await frr.bridgeOf(name)) === bridge
+    return known ? 1 : 0
+  }
+  await follow(have, 1, STANDSTILL_MS, signal, clock)
+  return known
+}
+
 /** Asks how many there are until there are enough; at the latest when no more came while it waited for so long in all. */
 async function follow(
   have: () => Promise<number>,

@@ -35,6 +35,13 @@ export type Done = (count: number) => void
 /** So is this, and the next steps wait for it. */
 export type Paced = (count: number) => void | Promise<void>
 
+/** A port of the router that entered a bridge. */
+export interface EnteredPort {
+  readonly name: string
+  readonly bridge: string
+  readonly for: ResourceRef
+}
+
 export interface KernelPort<Op extends Step> {
   /**
    * Compares what the kernel has with the plan; writes nothing. With `fresh` everything is read anew; without it
@@ -43,6 +50,10 @@ export interface KernelPort<Op extends Step> {
   differences(plan: NodePlan, fresh?: boolean): Promise<KernelDifferences<Op>>
   /** Does the operations in order; one that fails does not keep those from being done that do not need it. */
   apply(operations: readonly Op[], signal: AbortSignal, done?: Paced): Promise<readonly Failure[]>
+  /** Ports of segments that entered a bridge since `tellAgain`, in that order. */
+  readonly entered?: readonly EnteredPort[]
+  /** Tells again of what was learnt behind `entered`: FRR misses what it hears of a port that it does not know there yet. */
+  tellAgain?(): void
   /** Netlink, sysctl and namespace writes since the start. */
   readonly writes: number
 }
@@ -77,6 +88,8 @@ export interface FrrPort<C extends Step> {
   letGo?(plan: NodePlan, signal: AbortSignal): Promise<readonly Failure[]>
   /** Waits until FRR has taken up what was raised for `touched` (`L3VNI/red`), or a bounded time. @throws FrrAwayError */
   caughtUp?(plan: NodePlan, touched: ReadonlySet<string>, signal: AbortSignal): Promise<void>
+  /** Waits until FRR knows in which bridge this port is, or a bounded time; whether it does. @throws FrrAwayError */
+  knowsPort?(port: EnteredPort, signal: AbortSignal): Promise<boolean>
   /** Resolves when FRR has taken up the events that it had when it was asked, or close to it. @throws FrrAwayError */
   answers?(): Promise<void>
   /** Configuration lines sent since the start. */

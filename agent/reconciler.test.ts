@@ -1,7 +1,7 @@
 import test from 'ava'
 import type { NodePlan, ResourceRef, SegmentPlan } from '../api/plan/node-plan.ts'
 import { createLog } from '../log/log.ts'
-import { FrrAwayError, type FrrPort, type KernelPort, type Remark, type Step } from './ports.ts'
+import { FrrAwayError, type EnteredPort, type FrrPort, type KernelPort, type Remark, type Step } from './ports.ts'
 import { Reconciler } from './reconciler.ts'
 import { keyOfRef, resourcesOf, type Failure } from './resource-state.ts'
 
@@ -31,7 +31,10 @@ class World {
   readonly fresh: (boolean | undefined)[] = []
   readonly asked: (readonly string[] | undefined)[] = []
 
-  readonly kernel: KernelPort<Item> & { writes: number } = {
+  /** Whether FRR knows of the ports that entered a bridge. */
+  knowsPorts = true
+
+  readonly kernel: KernelPort<Item> & { writes: number; entered: readonly EnteredPort[] } = {
     differences: async (plan, fresh) => {
       this.observations++
       this.fresh.push(fresh)
@@ -50,6 +53,11 @@ class World {
     apply: async (items, _signal, done) => {
       this.kernel.writes += items.length
       return this.#make(items, done)
+    },
+    entered: [],
+    tellAgain: () => {
+      this.did.push(`tell of ${this.kernel.entered.map(({ name }) => name).join()} again`)
+      this.kernel.entered = []
     },
     writes: 0,
   }
@@ -76,6 +84,11 @@ class World {
     },
     caughtUp: async (_plan, touched) => {
       this.did.push(`wait for ${[...touched].join()}`)
+    },
+    knowsPort: async ({ name, bridge }) => {
+      this.#askFrr()
+      this.did.push(`wait for ${name} in ${bridge}`)
+      return this.knowsPorts
     },
     commands: 0,
   }
@@ -109,6 +122,10 @@ class World {
         return [{ ...(item.for ? { for: item.for } : {}), reason: 'Refused', message: item.text, permanent: false }]
       }
       if (this.lazy.has(item.name)) return []
+      if (item.name.startsWith('plug ') && item.for !== undefined) {
+        const port = { name: item.name, bridge: 'br', for: item.for }
+        this.kernel.entered = [...this.kernel.entered, port]
+      }
       if (item.gone) this.have.delete(item.name)
       else this.have.add(item.name)
       return []
@@ -442,10 +459,40 @@ test('what is plugged in waits until FRR has caught up with the rest', async (t)
   const { world, pass, want } = setup('a')
   world.plugs = true
   await pass()
-  t.deepEqual(world.did.splice(0), ['add link a', 'add frr a', 'add veth a', 'wait for L2VNI/a', 'add plug a'])
+  const of = (name: string) => [`add link ${name}`, `add frr ${name}`, `add veth ${name}`, `wait for L2VNI/${name}`]
+  const then = (name: string) => [`add plug ${name}`, `wait for plug ${name} in br`, `tell of plug ${name} again`]
+  t.deepEqual(world.did.splice(0), [...of('a'), ...then('a')])
   want('a', 'b')
   await pass()
-  t.deepEqual(world.did, ['add link b', 'add frr b', 'add veth b', 'wait for L2VNI/b', 'add plug b'])
+  t.deepEqual(world.did, [...of('b'), ...then('b')])
+})
+
+test('what was learnt behind ports is told again when FRR knows the last of them, before anything is removed', async (t) => {
+  const { world, pass, want } = setup('a', 'b')
+  await pass()
+  world.plugs = true
+  world.did.length = 0
+  want('b', 'c')
+  await pass()
+  const after = world.did.slice(world.did.indexOf('add plug b'))
+  t.deepEqual(after.slice(0, 4), ['add plug b', 'add plug c', 'wait for plug c in br', 'tell of plug b,plug c again'])
+  t.true(after.slice(4).includes('delete link a'))
+  await pass()
+  t.is(world.did.filter((text) => text.startsWith('tell of')).length, 1)
+})
+
+test('a resource is not ready while FRR does not know its port, and is told of as soon as it does', async (t) => {
+  const { world, pass, states, reconciler } = setup('a')
+  world.plugs = true
+  world.knowsPorts = false
+  await pass()
+  t.false(world.did.some((text) => text.startsWith('tell of')))
+  t.deepEqual(states(), { 'L2VNI/a': 'Applying' })
+  t.is(reconciler.dueMs, 500)
+  world.knowsPorts = true
+  await pass('look')
+  t.is(world.did.at(-1), 'tell of plug a again')
+  t.deepEqual(states(), { 'L2VNI/a': 'Ready' })
 })
 
 test('a pass says how far it is while it runs, in the log once a second and no sooner', async (t) => {

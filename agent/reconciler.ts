@@ -145,9 +145,11 @@ export class Reconciler<Op extends Step, C extends Step> {
       // What a workload says through a port before zebra has taken up the SVI, it misses for good.
       if (plug.length > 0) await this.#catchUp(pass, touched, progress, signal)
       await this.#do(pass, 'plugging in', plug, progress, signal)
+      await this.#tellAgain(pass, progress, signal)
       if (pass.frrAway === undefined && !pass.nodeFailed) await this.#do(pass, 'removing', remove, progress, signal)
       if (this.#changes === changes) break
     }
+    await this.#tellAgain(pass, progress, signal)
     progress.phase('asking FRR what it knows')
     await this.#verify(pass)
   }
@@ -212,10 +214,22 @@ export class Reconciler<Op extends Step, C extends Step> {
     await this.#asked(pass, undefined, async () => this.#frr.caughtUp?.(pass.plan, touched, signal))
   }
 
+  /** FRR learns of links in their order: when it knows the last port that came it knows them all. */
+  async #tellAgain(pass: Pass, progress: Progress, signal: AbortSignal): Promise<void> {
+    const port = this.#kernel.entered?.at(-1)
+    if (port === undefined || signal.aborted) return
+    progress.phase('waiting for FRR')
+    await this.#asked(pass, undefined, async () => {
+      if ((await this.#frr.knowsPort?.(port, signal)) !== false) this.#kernel.tellAgain?.()
+    })
+  }
+
   /** FRR may be configured and still not know a VNI: its device is not up yet, or zebra is behind. */
   async #verify(pass: Pass): Promise<void> {
     await this.#asked(pass, undefined, async () => {
       pass.waiting(await this.#frr.missing(pass.plan, this.#touched))
+      const unheard = this.#kernel.entered ?? []
+      pass.waiting(unheard.map(({ name, for: ref }) => ({ for: ref, message: `zebra does not know port ${name} yet` })))
       this.#touched = new Set()
     })
     pass.verified = true

@@ -6,7 +6,7 @@ import { daemons, holders, measured } from './daemons.ts'
 import { FrrError } from './frr-error.ts'
 import { Session } from './config-session.ts'
 import { Link } from './link.ts'
-import { bfdPeersOf, downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
+import { bfdPeersOf, bridgeOf, downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
 import { takenEffect, undoPlan } from './refusal.ts'
 import { status } from './vty.ts'
 import type { Capabilities } from './capabilities.ts'
@@ -171,6 +171,11 @@ export class Frr extends EventEmitter<FrrEvents> {
   /** How many VNIs zebra has: the same question for a thousand of them as for one. */
   async vniCount(): Promise<number | undefined> {
     return vniCountOf(await this.#json('zebra', 'show evpn json'))
+  }
+
+  /** The bridge of which a link is a port, as zebra sees it. */
+  async bridgeOf(link: string): Promise<string | undefined> {
+    return bridgeOf(await this.#json('zebra', `show interface ${link} json`))
   }
 
   /** Which VRF (of all, or of these) has which L3VNI: complete as soon as zebra knows, before the links are up. */

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { capabilities } from './capabilities.ts'
-import { downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
+import { bridgeOf, downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
 
 test('a session sums its families and carries its BFD state', (t) => {
   const peer = {
@@ -74,4 +74,11 @@ test('which sessions are down is the same text as long as the same ones are', (t
 test('the number of VNIs is known when zebra tells it', (t) => {
   t.is(vniCountOf({ numVnis: 3, numL2Vnis: 2, numL3Vnis: 1 }), 3)
   t.is(vniCountOf({}), undefined)
+})
+
+test('the bridge of a port is known when zebra has both', (t) => {
+  t.is(bridgeOf({ 'pe-110': { interfaceSlaveType: 'Bridge', masterInterface: 'nlbr0' } }), 'nlbr0')
+  t.is(bridgeOf({ 'pe-110': { interfaceSlaveType: 'Bridge', masterIfindex: 7 } }), undefined)
+  t.is(bridgeOf({ 'pe-110': { interfaceSlaveType: 'None' } }), undefined)
+  t.is(bridgeOf({}), undefined)
 })

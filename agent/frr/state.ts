@@ -139,6 +139,13 @@ export function vniCountOf(json: unknown): number | undefined {
   return typeof count === 'number' ? count : undefined
 }
 
+/** `show interface LINK json`: the bridge of which it is a port; undefined when zebra does not know it as one. */
+export function bridgeOf(json: unknown): string | undefined {
+  const [, link] = entries(json)[0] ?? []
+  const { masterInterface } = record(link)
+  return typeof masterInterface === 'string' ? masterInterface : undefined
+}
+
 /** `show vrf vni json`. */
 export function vrfVnisOf(json: unknown): readonly VrfVni[] {
   return list(record(json)['vrfs']).map((item) => {

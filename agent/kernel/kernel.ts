@@ -11,6 +11,7 @@ import { diff } from './diff.ts'
 import { asOne, perform, together } from './effect.ts'
 import { Namespaces } from './namespaces.ts'
 import { Mirror } from './mirror/mirror.ts'
+import { listFdb } from './netlink/fdb.ts'
 import { watchTcpClosed } from './netlink/tcp-closed.ts'
 import { establishedTcp } from './netlink/tcp-established.ts'
 import { NicMover } from './nic/move.ts'
@@ -20,6 +21,7 @@ import type { DatapathShape, MachineFacts, NicFacts } from './objects.ts'
 import { Observation } from './observation.ts'
 import type { Observed } from './observed.ts'
 import type { KernelFailure, Operation } from './operation.ts'
+import { entering, FEW_PORTS, tellAgain, type EnteredPort } from './ports-heard.ts'
 import { probeSingleVxlan } from './probe.ts'
 import { knownPlaces } from './shape/place.ts'
 import { runningShape, ShapeSwitch, type SwitchState } from './shape/shape-switch.ts'
@@ -66,6 +68,8 @@ export class Kernel implements Disposable {
   #switch: ShapeSwitch | undefined
   /** What failed since the last look, by object: later stages do not build on it. */
   readonly #failed = new Map<string, KernelFailure>()
+  /** Ports that entered a bridge and may have been heard before FRR knew of it, by name. */
+  readonly #entered = new Map<string, EnteredPort>()
   #applying = 0
 
   private constructor(options: KernelOptions) {
@@ -198,8 +202,39 @@ export class Kernel implements Disposable {
     this.#mirror.catchUp()
     const outcome = perform(operations, world)
     if (operations.some(({ object }) => object.type === 'sysctl')) this.#mirror.noteSysctls()
-    for (const operation of operations) this.#switch?.done(operation)
+    for (const [at, operation] of operations.entries()) {
+      this.#switch?.done(operation)
+      const port = outcome[at]?.done === true ? entering(operation) : undefined
+      if (port === undefined) continue
+      // The last that came stands last.
+      this.#entered.delete(port.name)
+      this.#entered.set(port.name, port)
+    }
     return outcome
+  }
+
+  /** Ports of segments that entered a bridge since `tellAgain`, in that order. */
+  get entered(): readonly EnteredPort[] {
+    if (this.#entered.size === 0) return []
+    const { router } = this.#mirror
+    for (const { name, bridge } of this.#entered.values()) {
+      const master = this.#mirror.link('router', name)?.master
+      if (master === undefined || master !== router.index(bridge)) this.#entered.delete(name)
+    }
+    return [...this.#entered.values()]
+  }
+
+  /** Tells everybody again of the MACs that were learnt behind `entered`: whoever listens knows these ports now. */
+  tellAgain(): void {
+    const { router } = this.#mirror
+    const netlink = this.#namespaces.netlink('router')
+    const ports = new Set(this.entered.flatMap(({ name }) => router.index(name) ?? []))
+    const filters = ports.size <= FEW_PORTS ? [...ports].map((link) => ({ link })) : [{}]
+    const entries = filters.flatMap((filter) => listFdb(netlink, filter))
+    const requests = tellAgain(entries, ports)
+    // What moved meanwhile, or whose port went, is told of by that.
+    if (requests.length > 0) netlink.batch(requests)
+    this.#entered.clear()
   }
 
   #world(): World {

@@ -6,10 +6,12 @@ import type { DatapathShape } from '../job.ts'
 import { isAgain, nodeState } from '../lab/node-state.ts'
 import { overlayOf, routedLink } from '../lab/overlay.ts'
 import { l2vni, l3vni, underlay } from '../lab/resources.ts'
+import type { LabNode } from '../lab/node.ts'
 import { watchSessions } from '../lab/session-watch.ts'
 import { announcedBy, startFrrSpeaker } from '../lab/speaker.ts'
 import { addWorkload } from '../lab/workload.ts'
 import type { Scenario } from '../scenario.ts'
+import { messageOf } from '../../log/log.ts'
 
 const VNIS = [100, 110, 200, 300]
 /** Milliseconds that a flow through the node may be without an answer; user-mode Linux on a busy machine. */
@@ -81,7 +83,10 @@ export const scenario: Scenario = {
       }
       await ready([node1])
       const seconds = ((performance.now() - began) / 1000).toFixed(1)
-      await works()
+      await works().catch(async (error: unknown) => {
+        const learned = await Promise.all(lab.nodes.map(learnedBy))
+        throw new Error([messageOf(error), ...learned].join('\n'), { cause: error })
+      })
       const results = await Promise.all(pingers.map((pinger) => pinger.stop()))
       const unharmed = await Promise.all(others.map((pinger) => pinger.stop()))
       const outage = Math.max(...results.map(({ gapMs }) => gapMs))
@@ -135,4 +140,16 @@ export const scenario: Scenario = {
 async function carries(node: Parameters<typeof overlayOf>[0], shape: DatapathShape): Promise<boolean> {
   const prefix = shape === 'single' ? 'nlvx' : 'vx'
   return (await node.router.show('link')).some(({ ifname }) => (ifname as string).startsWith(prefix))
+}
+
+/** What kernel, zebra and bgpd of a node have learnt of the workloads, for whoever reads why one is not reached. */
+async function learnedBy({ name, router, routerFrr }: LabNode): Promise<string> {
+  const shows = ['show evpn arp-cache vni all', 'show evpn mac vni all', 'show bgp l2vpn evpn route type 2']
+  const [neighbours, fdb, ...told] = await Promise.all([
+    router.exec('ip', 'neigh'),
+    router.exec('bridge', 'fdb'),
+    ...shows.map((show) => routerFrr.vtysh(show)),
+  ])
+  const workloads = fdb.split('\n').filter((line) => line.startsWith('02:00:'))
+  return [`--- ${name}`, neighbours, ...workloads, ...told].join('\n')
 }
