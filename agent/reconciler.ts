@@ -145,7 +145,6 @@ export class Reconciler<Op extends Step, C extends Step> {
       // What a workload says through a port before zebra has taken up the SVI, it misses for good.
       if (plug.length > 0) await this.#catchUp(pass, touched, progress, signal)
       await this.#do(pass, 'plugging in', plug, progress, signal)
-      await this.#tellAgain(pass, progress, signal)
       if (pass.frrAway === undefined && !pass.nodeFailed) await this.#do(pass, 'removing', remove, progress, signal)
       if (this.#changes === changes) break
     }
