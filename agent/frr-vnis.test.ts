@@ -61,7 +61,7 @@ async function portKnown(after: number, bridge: string): Promise<{ known: boolea
     },
   }
   const zebra = { bridgeOf: async () => (ms < after ? 'br110' : bridge) }
-  return { known: await knowsPort(zebra, { name: 'pe-110', bridge: 'nlbr0' }, signal, clock), ms }
+  return { known: await knowsPort(zebra, { name: 'pe-110', index: 7, bridge: 'nlbr0' }, signal, clock), ms }
 }
 
 test('a port is known when zebra has it in its new bridge, not while it has it in the old one', async (t) => {

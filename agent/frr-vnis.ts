@@ -60,13 +60,13 @@ export async function caughtUp(
 /** Until zebra has the port in that bridge; at the latest after a bounded time. Whether it has. */
 export async function knowsPort(
   frr: Pick<Frr, 'bridgeOf'>,
-  { name, bridge }: { readonly name: string; readonly bridge: string },
+  { name, index, bridge }: { readonly name: string; readonly index: number; readonly bridge: string },
   signal: AbortSignal,
   clock: Clock = monotonicClock,
 ): Promise<boolean> {
   let known = false
   const have = async () => {
-    known = (await frr.bridgeOf(name)) === bridge
+    known = (await frr.bridgeOf(name, index)) === bridge
     return known ? 1 : 0
   }
   await follow(have, 1, STANDSTILL_MS, signal, clock)

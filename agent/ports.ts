@@ -38,6 +38,7 @@ export type Paced = (count: number) => void | Promise<void>
 /** A port of the router that entered a bridge. */
 export interface EnteredPort {
   readonly name: string
+  readonly index: number
   readonly bridge: string
   readonly for: ResourceRef
 }

@@ -123,7 +123,7 @@ class World {
       }
       if (this.lazy.has(item.name)) return []
       if (item.name.startsWith('plug ') && item.for !== undefined) {
-        const port = { name: item.name, bridge: 'br', for: item.for }
+        const port = { name: item.name, index: 7, bridge: 'br', for: item.for }
         this.kernel.entered = [...this.kernel.entered, port]
       }
       if (item.gone) this.have.delete(item.name)

@@ -173,9 +173,9 @@ export class Frr extends EventEmitter<FrrEvents> {
     return vniCountOf(await this.#json('zebra', 'show evpn json'))
   }
 
-  /** The bridge of which a link is a port, as zebra sees it. */
-  async bridgeOf(link: string): Promise<string | undefined> {
-    return bridgeOf(await this.#json('zebra', `show interface ${link} json`))
+  /** The bridge of which a link is a port, as zebra sees it; one of the same name that was there before is another. */
+  async bridgeOf(link: string, index: number): Promise<string | undefined> {
+    return bridgeOf(await this.#json('zebra', `show interface ${link} json`), index)
   }
 
   /** Which VRF (of all, or of these) has which L3VNI: complete as soon as zebra knows, before the links are up. */

@@ -76,9 +76,11 @@ test('the number of VNIs is known when zebra tells it', (t) => {
   t.is(vniCountOf({}), undefined)
 })
 
-test('the bridge of a port is known when zebra has both', (t) => {
-  t.is(bridgeOf({ 'pe-110': { interfaceSlaveType: 'Bridge', masterInterface: 'nlbr0' } }), 'nlbr0')
-  t.is(bridgeOf({ 'pe-110': { interfaceSlaveType: 'Bridge', masterIfindex: 7 } }), undefined)
-  t.is(bridgeOf({ 'pe-110': { interfaceSlaveType: 'None' } }), undefined)
-  t.is(bridgeOf({}), undefined)
+test('the bridge of a port is known when zebra has both, and has not an earlier port of that name', (t) => {
+  const port = (facts: object) => ({ 'pe-110': { index: 9, interfaceSlaveType: 'Bridge', ...facts } })
+  t.is(bridgeOf(port({ masterInterface: 'nlbr0' }), 9), 'nlbr0')
+  t.is(bridgeOf(port({ masterInterface: 'nlbr0' }), 10), undefined)
+  t.is(bridgeOf(port({ masterIfindex: 7 }), 9), undefined)
+  t.is(bridgeOf(port({ interfaceSlaveType: 'None' }), 9), undefined)
+  t.is(bridgeOf({}, 9), undefined)
 })

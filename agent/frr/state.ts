@@ -139,11 +139,11 @@ export function vniCountOf(json: unknown): number | undefined {
   return typeof count === 'number' ? count : undefined
 }
 
-/** `show interface LINK json`: the bridge of which it is a port; undefined when zebra does not know it as one. */
-export function bridgeOf(json: unknown): string | undefined {
+/** `show interface LINK json`: the bridge of which the link of that number is a port; undefined when zebra does not know it. */
+export function bridgeOf(json: unknown, index: number): string | undefined {
   const [, link] = entries(json)[0] ?? []
-  const { masterInterface } = record(link)
-  return typeof masterInterface === 'string' ? masterInterface : undefined
+  const { masterInterface, index: number } = record(link)
+  return typeof masterInterface === 'string' && number === index ? masterInterface : undefined
 }
 
 /** `show vrf vni json`. */

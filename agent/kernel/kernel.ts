@@ -69,7 +69,7 @@ export class Kernel implements Disposable {
   /** What failed since the last look, by object: later stages do not build on it. */
   readonly #failed = new Map<string, KernelFailure>()
   /** Ports that entered a bridge and may have been heard before FRR knew of it, by name. */
-  readonly #entered = new Map<string, EnteredPort>()
+  readonly #entered = new Map<string, Omit<EnteredPort, 'index'>>()
   #applying = 0
 
   private constructor(options: KernelOptions) {
@@ -217,18 +217,19 @@ export class Kernel implements Disposable {
   get entered(): readonly EnteredPort[] {
     if (this.#entered.size === 0) return []
     const { router } = this.#mirror
-    for (const { name, bridge } of this.#entered.values()) {
-      const master = this.#mirror.link('router', name)?.master
-      if (master === undefined || master !== router.index(bridge)) this.#entered.delete(name)
-    }
-    return [...this.#entered.values()]
+    return [...this.#entered.values()].flatMap((port) => {
+      const link = this.#mirror.link('router', port.name)
+      if (link?.master !== undefined && link.master === router.index(port.bridge))
+        return [{ ...port, index: link.index }]
+      this.#entered.delete(port.name)
+      return []
+    })
   }
 
   /** Tells everybody again of the MACs that were learnt behind `entered`: whoever listens knows these ports now. */
   tellAgain(): void {
-    const { router } = this.#mirror
     const netlink = this.#namespaces.netlink('router')
-    const ports = new Set(this.entered.flatMap(({ name }) => router.index(name) ?? []))
+    const ports = new Set(this.entered.map(({ index }) => index))
     const filters = ports.size <= FEW_PORTS ? [...ports].map((link) => ({ link })) : [{}]
     const entries = filters.flatMap((filter) => listFdb(netlink, filter))
     const requests = tellAgain(entries, ports)

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { decodeFdb, type FdbEntry } from './netlink/fdb.ts'
+import { RTM_DELNEIGH } from './netlink/neighbour.ts'
 import type { LinkObject } from './objects.ts'
 import { entering, tellAgain } from './ports-heard.ts'
 import type { Operation } from './operation.ts'
@@ -54,6 +55,12 @@ test('what was learnt behind the ports is static for a moment, and learnt again'
       [7, old.mac, 2, 'dynamic'],
     ],
   )
+})
+
+test('what was learnt without a VLAN is forgotten, and not set in the VLANs that the port has', (t) => {
+  const told = tellAgain([{ ...learnt, vlan: undefined }], new Set([7]))
+  t.is(told.length, 1)
+  t.is(told[0]?.type, RTM_DELNEIGH)
 })
 
 test('what others have set, and what is behind other ports, is left alone', (t) => {

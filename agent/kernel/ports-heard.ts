@@ -7,13 +7,15 @@
  * address of it is announced, for as long as the workload stays where it is.
  */
 import type { ResourceRef } from '../../api/plan/node-plan.ts'
-import { replaceFdbRequest, type FdbEntry } from './netlink/fdb.ts'
+import { deleteFdbRequest, replaceFdbRequest, type FdbEntry } from './netlink/fdb.ts'
 import type { Request } from './netlink/message.ts'
 import type { Operation } from './operation.ts'
 
 /** A port of the router that entered a bridge. */
 export interface EnteredPort {
   readonly name: string
+  /** Number of the link: one of the same name may have been there before. */
+  readonly index: number
   readonly bridge: string
   readonly for: ResourceRef
 }
@@ -22,7 +24,7 @@ export interface EnteredPort {
 export const FEW_PORTS = 128
 
 /** The port that the operation brings into a bridge. */
-export function entering({ do: what, object, was }: Operation): EnteredPort | undefined {
+export function entering({ do: what, object, was }: Operation): Omit<EnteredPort, 'index'> | undefined {
   if (object.type !== 'link' || object.kind !== 'veth' || object.namespace !== 'router') return undefined
   if (object.master === undefined || object.bridgePort === undefined) return undefined
   const before = was?.type === 'link' ? was.master : undefined
@@ -31,15 +33,22 @@ export function entering({ do: what, object, was }: Operation): EnteredPort | un
 }
 
 /**
- * Makes the kernel tell of MACs that it has learnt behind these ports, given what it has: only a change is told, so each
- * is static for a moment, and is never away.
+ * Makes the kernel tell of MACs that it has learnt behind these ports, given what it has: only a change is told. One in a
+ * VLAN is static for a moment, and is never away. One without is forgotten, and learnt again with the next packet: what
+ * is set without a VLAN the kernel sets in the port's VLANs too, which a bridge has that does not filter (br_fdb_add in
+ * net/bridge/br_fdb.c), and zebra would let go of the MAC when that one ages (zebra_vxlan_local_mac_del).
  */
 export function tellAgain(entries: readonly FdbEntry[], ports: ReadonlySet<number>): Request[] {
   const learnt = entries.filter(
     ({ link, table, state, externLearned }) =>
       ports.has(link) && table === 'master' && (state === 'dynamic' || state === 'stale') && externLearned !== true,
   )
-  return (['static', 'dynamic'] as const).flatMap((state) =>
-    learnt.map(({ link, mac, vlan }) => replaceFdbRequest({ link, mac, vlan, table: 'master', state })),
-  )
+  const table = 'master'
+  const [tagged, plain] = [true, false].map((has) => learnt.filter(({ vlan }) => (vlan !== undefined) === has))
+  return [
+    ...(plain ?? []).map(({ link, mac }) => deleteFdbRequest({ link, mac, table })),
+    ...(['static', 'dynamic'] as const).flatMap((state) =>
+      (tagged ?? []).map(({ link, mac, vlan }) => replaceFdbRequest({ link, mac, vlan, table, state })),
+    ),
+  ]
 }
