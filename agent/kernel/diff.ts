@@ -193,11 +193,11 @@ function isChangedEarly(link: LinkObject): boolean {
 }
 
 /**
- * The router's end of a veth too, when the host's is up: the other way about it goes up, down without a carrier and up again,
- * and zebra tells all its clients each time.
+ * Not a veth, whose ends come up as they are made, the host's last: it has a carrier from the beginning. A speaker on the host
+ * that sees it without one, while the link that it replaces has the same subnet, may lose routes as that one goes.
  */
 function raisedLater(link: LinkObject): boolean {
-  return !isEarly(link) && !(link.kind === 'veth' && link.namespace === 'host')
+  return !isEarly(link) && link.kind !== 'veth'
 }
 
 function dependencies(link: LinkObject): string[] {

@@ -61,7 +61,7 @@ function* create(link: LinkObject, world: World): Talk {
     throw nameTaken(link, cause)
   }
   const index = indexOf(world, link.namespace, name)
-  const upNow = link.kind === 'dummy' || (link.kind === 'bridge' && link.namespace === 'host')
+  const upNow = link.kind === 'dummy' || link.kind === 'veth' || (link.kind === 'bridge' && link.namespace === 'host')
   const rest = {
     alias: aliasOf(link.for),
     mtu: late ? link.mtu : undefined,
@@ -71,8 +71,10 @@ function* create(link: LinkObject, world: World): Talk {
   const vlan = vlanOf(link)
   try {
     yield ask(link, [
-      ...linkChangeRequests(index, { ...rest, up: upNow && link.up ? true : undefined }),
+      ...linkChangeRequests(index, rest),
+      // A new port is in its VLAN before it is up.
       ...(vlan === undefined ? [] : vlanRequests(index, vlan, undefined)),
+      ...(upNow && link.up ? linkChangeRequests(index, { up: true }) : []),
     ])
   } catch (error) {
     try {

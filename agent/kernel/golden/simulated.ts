@@ -78,7 +78,7 @@ export class SimulatedKernel {
         if (hostEnd) this.#linkOf(operation, key)
         this.#master(operation, link)
         this.#refuseSvi(operation, link)
-        const later = !['dummy', 'nic'].includes(link.kind) && link.namespace === 'router'
+        const later = !['dummy', 'veth', 'nic'].includes(link.kind) && link.namespace === 'router'
         this.#put(later ? { ...link, up: false } : link)
         if (link.kind === 'veth' && !hostEnd) {
           const peer = { namespace: 'router', name: link.name } as const
