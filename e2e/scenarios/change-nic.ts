@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { thereAndBack } from '../lab/change.ts'
 import { established, reaches } from '../lab/checks.ts'
+import { eventually } from '../lab/eventually.ts'
 import { l3vni, underlay, type UnderlaySpec } from '../lab/resources.ts'
 import { announcedBy, sessionsWith } from '../lab/speaker.ts'
 import type { Snapshot } from '../lab/snapshot.ts'
@@ -30,7 +31,11 @@ export const scenario: Scenario = {
         assert.ok(names.includes(nic), `${nic} is in the router of ${node.name}`)
         assert.equal(names.includes(former), false, `${former} is not in the router of ${node.name}`)
         const of = (snapshot: Snapshot = []) => snapshot.filter((line) => line.includes(`"${former}"`))
-        assert.deepEqual(of(await node.snapshot()), of(start.get(node.name)), `${former} is as it was`)
+        // Its IPv6 addresses are tentative for a second.
+        await eventually(`${former} is as it was`, async () => {
+          assert.deepEqual(of(await node.snapshot()), of(start.get(node.name)))
+          return true
+        })
       }
       await reaches(lab.ns('hostred'), red)
       await reaches(
