@@ -44,11 +44,12 @@ export function tellAgain(entries: readonly FdbEntry[], ports: ReadonlySet<numbe
       ports.has(link) && table === 'master' && (state === 'dynamic' || state === 'stale') && externLearned !== true,
   )
   const table = 'master'
-  const [tagged, plain] = [true, false].map((has) => learnt.filter(({ vlan }) => (vlan !== undefined) === has))
+  const tagged = learnt.filter(({ vlan }) => vlan !== undefined)
+  const plain = learnt.filter(({ vlan }) => vlan === undefined)
   return [
-    ...(plain ?? []).map(({ link, mac }) => deleteFdbRequest({ link, mac, table })),
+    ...plain.map(({ link, mac }) => deleteFdbRequest({ link, mac, table })),
     ...(['static', 'dynamic'] as const).flatMap((state) =>
-      (tagged ?? []).map(({ link, mac, vlan }) => replaceFdbRequest({ link, mac, vlan, table, state })),
+      tagged.map(({ link, mac, vlan }) => replaceFdbRequest({ link, mac, vlan, table, state })),
     ),
   ]
 }
