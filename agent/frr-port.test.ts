@@ -84,6 +84,14 @@ test('what FRR refuses fails its resource, with line and answer, without the pas
   ])
 })
 
+test('a line that was refused because the configuration is locked says what helps', (t) => {
+  const text = 'vrf red: % command failed, could not lock running DS'
+  const [locked, other] = failures([{ ...result('vni 100', 'skipped', red), text }, result('x', 'refused', fabric)])
+    .map(({ message }) => /restart zebra/.test(message))
+    .toReversed()
+  t.deepEqual([locked, other], [true, false])
+})
+
 test('a line that was skipped is told when nothing else is', (t) => {
   t.is(failures([result('x', 'skipped', red)]).length, 1)
 })

@@ -6,6 +6,7 @@ import { FrrError } from './frr/frr-error.ts'
 import type { ApplyOptions, Frr } from './frr/frr.ts'
 import type { CommandResult } from './frr/refusal.ts'
 import type { EvpnVni } from './frr/state.ts'
+import { isLocked } from './frr/zebra-deaf.ts'
 import type { Command } from './frr/tree.ts'
 import { caughtUp, knowsPort, letGo, missingVnis, settle, tunnelledOf, vnisOf } from './frr-vnis.ts'
 import { masked, messageOf } from '../log/log.ts'
@@ -266,10 +267,12 @@ export function failures(results: readonly CommandResult[]): Failure[] {
   return [...told, ...untold].map(({ command, text }) => ({
     ...(command.for === undefined ? {} : { for: command.for }),
     reason: 'FRRRefused',
-    message: `FRR refused "${textOf(command)}": ${masked(text)}`,
+    message: `FRR refused "${textOf(command)}": ${masked(text)}${isLocked(text) ? LOCKED : ''}`,
     permanent: false,
   }))
 }
+
+const LOCKED = '; end the vtysh that configures, and if it stays so, restart zebra'
 
 const keyOf = (ref: ResourceRef | undefined): string => (ref === undefined ? '' : keyOfRef(ref))
 

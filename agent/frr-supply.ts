@@ -9,6 +9,7 @@ import { diff } from './frr/diff.ts'
 import { Frr } from './frr/frr.ts'
 import { ManagedFrr } from './frr/managed.ts'
 import { root, type Block } from './frr/tree.ts'
+import { isDeaf } from './frr/zebra-deaf.ts'
 import { messageOf, type Log } from '../log/log.ts'
 import type { AgentOptions } from './options.ts'
 
@@ -19,6 +20,9 @@ const REVIVE_MS = 1000
 const GIVE_BACK_MS = 60_000
 /** What dies before is put right by the next pass with what it should have. */
 const SAVE_MS = 1000
+const LOOK_MS = 500
+/** A zebra that stays deaf when it was started again is not killed again and again. */
+const DEAF_MS = 600_000
 
 export type SupplyOptions = Pick<AgentOptions, 'frr' | 'frrName' | 'frrSockets'> & {
   readonly netnsPath: string
@@ -32,6 +36,9 @@ export class FrrSupply {
   #frr: Frr | undefined
   #said = ''
   #reviving: Promise<void> | undefined
+  #listening: Promise<void> | undefined
+  /** When zebra was found deaf last. */
+  #deafAt = -Infinity
   #unsaved: Block | undefined
   #saving: NodeJS.Timeout | undefined
 
@@ -50,6 +57,13 @@ export class FrrSupply {
         const frr = await this.#connect(signal, (daemon) => this.#slow(adapter, daemon))
         this.#frr = frr
         frr.on('connected', changed)
+        const listens = () => {
+          this.#listening ??= this.#listens(frr, signal).finally(() => {
+            this.#listening = undefined
+          })
+        }
+        frr.on('connected', listens)
+        frr.on('locked', listens)
         frr.on('disconnected', (daemon) => {
           this.#save()
           adapter.away(`${daemon} went away and does not answer yet`)
@@ -62,10 +76,11 @@ export class FrrSupply {
         adapter.connected(frr)
         this.#tried.resolve()
         changed()
+        listens()
         await watchDrift(frr, changed, signal)
         frr.close()
         this.#save()
-        await this.#reviving
+        await Promise.all([this.#reviving, this.#listening])
         return
       } catch (error) {
         this.#tried.resolve()
@@ -128,6 +143,21 @@ export class FrrSupply {
     if (this.#managed === undefined) return
     const { started, adopted } = await this.#managed.start(signal)
     if (started.length > 0) this.#log.info('FRR started', { started: started.join(','), adopted: adopted.join(',') })
+  }
+
+  /** Starts zebra again when it does not listen to mgmtd any more, which has its configuration locked for that. */
+  async #listens(frr: Frr, signal: AbortSignal): Promise<void> {
+    try {
+      const rest = () => sleep(LOOK_MS, undefined, { signal })
+      if (!(await isDeaf(() => frr.waitsForZebra(), rest)) || performance.now() - this.#deafAt < DEAF_MS) return
+    } catch {
+      // FRR went away, or the agent goes: it is looked at again when FRR is back.
+      return
+    }
+    this.#deafAt = performance.now()
+    const what = 'zebra does not listen to mgmtd any more, so no VRF gets a VNI or loses one'
+    this.#log.warn(`${what}: ${this.#managed ? 'it is started again' : 'restart zebra'}`)
+    this.#managed?.kill('zebra')
   }
 
   /** Daemons are started again by what supervises them; this starts supervisors that are gone too. */

@@ -199,3 +199,16 @@ test('a daemon that goes away in the middle fails the session once', async (t) =
   ]
   await t.throwsAsync(session.enter(commands), { code: 'disconnected' })
 })
+
+test('lines that cannot be one commit because somebody has the lock are entered one by one, each with its own refusal', async (t) => {
+  const locked = (line: string) => line === 'configure terminal file-lock' || line === 'vni 200'
+  const { vty, rounds } = await daemon(t, locked, '% command failed, could not lock running DS')
+  const session = await Session.begin(vty, 'mgmtd', () => undefined)
+  const commands = [...inBlock(['vrf red'], 'vni 100'), ...inBlock(['vrf blue'], 'vni 200')]
+  const results = await session.enter(commands)
+  t.deepEqual(
+    results.map(({ outcome }) => outcome),
+    ['ok', 'refused'],
+  )
+  t.false(rounds.flat().includes('mgmt commit apply'))
+})

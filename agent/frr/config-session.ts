@@ -162,7 +162,8 @@ export class Session {
    */
   async #transaction(commands: readonly Command[]): Promise<readonly CommandResult[] | undefined> {
     if (commands.length < 2) return undefined
-    await this.#reopen('configure terminal file-lock')
+    // Who else has the lock may give it back: then the lines can be entered, or each is refused for itself.
+    if (!(await this.#locks())) return undefined
     const results: CommandResult[] = []
     for (const command of commands) {
       results.push(...(await this.#pipelined([command])))
@@ -252,6 +253,17 @@ export class Session {
     this.#at = []
     this.#lost = false
     await this.#open(line)
+  }
+
+  /** Takes the lock of the datastores; without it stands in configuration mode all the same. */
+  async #locks(): Promise<boolean> {
+    await this.#vty.send('end')
+    this.#at = []
+    this.#lost = false
+    const answer = await this.#vty.send('configure terminal file-lock')
+    if (answer.status === status.success) return true
+    await this.#open('configure terminal')
+    return false
   }
 
   async #open(line: string): Promise<void> {

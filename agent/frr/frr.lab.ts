@@ -13,8 +13,10 @@ import { ManagedFrr } from './managed.ts'
 import { parse } from './text.ts'
 import { root } from './tree.ts'
 import { Vty } from './vty.ts'
+import { isDeaf } from './zebra-deaf.ts'
 import type { ExecutionContext } from 'ava'
 import type { Block } from './tree.ts'
+import type { Answer } from './vty.ts'
 
 const ip = (...words: string[]) => execFileSync('ip', words)
 const options = { name: 'lab-leaf', netns: '/run/netns/lab-leaf' }
@@ -276,6 +278,123 @@ test.serial(
       t.deepEqual(diff(want, await frr.running(), frr.ownership), [], daemon)
       await until(async () => (await frr.vrfVnis()).length === 2, `VNIs after ${daemon}`)
     }
+  },
+)
+
+/**
+ * Lets `enter` commit, and `end` happen after mgmtd has told zebra of the commit and before zebra has answered. Yields
+ * what must be closed when the commit is done.
+ */
+async function midCommit(enter: () => void, end: () => unknown): Promise<Vty> {
+  const watch = await Vty.open(join(managed.socketsDir, 'mgmtd.vty'))
+  await watch.send('enable')
+  const sent = async () =>
+    Number(/Msg-Sent:\s*(\d+)/.exec((await watch.send('show mgmt backend-adapter all')).text)?.[1])
+  const before = await sent()
+  const zebra = Number(readFileSync(join(managed.socketsDir, 'zebra.pid'), 'utf8'))
+  process.kill(zebra, 'SIGSTOP')
+  try {
+    enter()
+    await until(async () => (await sent()) > before, 'the commit is on its way')
+    await end()
+    // mgmtd has turned to its sockets and has seen it.
+    for (let times = 0; times < 5; times++) await sent()
+  } finally {
+    process.kill(zebra, 'SIGCONT')
+  }
+  return watch
+}
+
+/** What zebra is given out of freed memory may be what it was: of many values one is not. */
+const many = Array.from({ length: 20 }, (_, n) => [`vrf many${n}`, `vni ${5000 + n}`] as const)
+
+/** A mgmtd that was started again takes lines before zebra has found it, and zebra is not told of them. */
+const heard = () => until(async () => (await frr.waitsForZebra()) === undefined, 'zebra is connected to mgmtd')
+
+const rest = () => new Promise((resolve) => setTimeout(resolve, 100))
+const mgmtdVty = async () => {
+  const vty = await Vty.open(join(managed.socketsDir, 'mgmtd.vty'))
+  await vty.send('enable')
+  return vty
+}
+
+test.serial('an agent that is killed in the middle of a commit leaves a mgmtd that takes more', async (t) => {
+  const plan = (name: string) => `${import.meta.dirname}/${name}`
+  await heard()
+  for (let round = 0; round < 5; round++) {
+    await goTo(t, named('red alone'), 'red alone')
+    const program = `
+      const { Frr } = await import(${JSON.stringify(plan('frr.ts'))})
+      const frr = await Frr.connect({ socketsDir: ${JSON.stringify(managed.socketsDir)}, mode: 'managed' })
+      const many = ${JSON.stringify(many)}
+      process.stdin.once('data', () => frr.apply(many.map(([vrf, line]) => (
+        { context: [vrf], line, undo: [], daemons: ['mgmtd'] }
+      ))))
+      console.log('connected')`
+    const agent = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    await once(agent.stdout, 'data')
+    const watch = await midCommit(
+      () => agent.stdin.write('go\n'),
+      () => {
+        agent.kill('SIGKILL')
+        return once(agent, 'exit')
+      },
+    )
+    const committed = async () => !(await watch.send('show mgmt transaction all')).text.includes('Txn-Id')
+    await until(
+      async () => (await committed()) || (await isDeaf(() => frr.waitsForZebra(), rest)),
+      'the commit is done',
+    )
+    t.false(await isDeaf(() => frr.waitsForZebra(), rest), `round ${round}`)
+    watch.close()
+    frr.known.forget()
+  }
+  await goTo(t, named('two VPNs'), 'two VPNs')
+  await until(async () => (await frr.vrfVnis()).length === 2, 'both VNIs')
+})
+
+test.serial(
+  'a zebra that went deaf because somebody left mgmtd is found, and hears again once it was killed',
+  async (t) => {
+    await heard()
+    await goTo(t, named('red alone'), 'red alone')
+    let deaf = false
+    for (let tries = 0; tries < 10 && !deaf; tries++) {
+      const [committing, leaving] = [await mgmtdVty(), await mgmtdVty()]
+      for (const line of ['configure terminal file-lock', ...many.flatMap((lines) => [...lines, 'exit-vrf'])])
+        await committing.send(line)
+      let answer: Promise<Answer> | undefined
+      const watch = await midCommit(
+        () => {
+          answer = committing.send('mgmt commit apply')
+        },
+        () => leaving.close(),
+      )
+      const spoilt = (await answer)?.status !== 0
+      await committing.send('end')
+      // A session whose commit failed holds up zebra's first configuration.
+      committing.close()
+      watch.close()
+      if (spoilt) deaf = await until(() => isDeaf(() => frr.waitsForZebra(), rest), 'zebra is found deaf')
+      frr.known.forget()
+      if (!deaf) await goTo(t, named('red alone'), 'red alone again')
+    }
+    t.true(deaf)
+    frr.known.forget()
+    let locked = 0
+    frr.on('locked', () => locked++)
+    const commands = diff(named('two VPNs'), await frr.running(), frr.ownership)
+    const refused = (await frr.apply(commands)).filter(({ outcome }) => outcome === 'refused' || outcome === 'skipped')
+    t.true(refused.length > 0)
+    t.is(locked, 1)
+    const back = new Promise<void>((resolve) => frr.once('connected', () => resolve()))
+    managed.kill('zebra')
+    await back
+    t.false(await isDeaf(() => frr.waitsForZebra(), rest))
+    await goTo(t, named('two VPNs'), 'two VPNs')
+    await until(async () => (await frr.vrfVnis()).length === 2, 'both VNIs')
   },
 )
 

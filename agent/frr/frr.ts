@@ -9,6 +9,7 @@ import { Link } from './link.ts'
 import { bfdPeersOf, bridgeOf, downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
 import { takenEffect, undoPlan } from './refusal.ts'
 import { status } from './vty.ts'
+import { isLocked, waitsFor } from './zebra-deaf.ts'
 import type { Capabilities } from './capabilities.ts'
 import type { Ownership } from './daemons.ts'
 import type { KnownTree } from './known-tree.ts'
@@ -44,6 +45,8 @@ interface FrrEvents {
    * has answered all that it was asked.
    */
   connected: []
+  /** mgmtd refused a line because its configuration is locked. */
+  locked: []
 }
 
 export class Frr extends EventEmitter<FrrEvents> {
@@ -168,6 +171,14 @@ export class Frr extends EventEmitter<FrrEvents> {
     return evpnVnisOf(told).filter(({ vni }) => vni > 0)
   }
 
+  /** What mgmtd waits for from a zebra that answers, see `zebra-deaf.ts`; undefined: for nothing. */
+  async waitsForZebra(): Promise<string | undefined> {
+    if (!this.#ownership('vrf x').includes('mgmtd')) return undefined
+    await this.vniCount()
+    const transactions = await this.#show('mgmtd', 'show mgmt transaction all')
+    return waitsFor(transactions, await this.#show('mgmtd', 'show mgmt backend-adapter all'))
+  }
+
   /** How many VNIs zebra has: the same question for a thousand of them as for one. */
   async vniCount(): Promise<number | undefined> {
     return vniCountOf(await this.#json('zebra', 'show evpn json'))
@@ -208,6 +219,7 @@ export class Frr extends EventEmitter<FrrEvents> {
       signal?.throwIfAborted()
       results.push(...(await this.#enter(batch, done)))
     }
+    if (results.some(({ outcome, text }) => outcome !== 'ok' && isLocked(text))) this.emit('locked')
     if (becomes && sure && results.every(({ outcome }) => outcome === 'ok')) this.known.know(becomes.tree, age)
     const judged = await this.#judged(results)
     const undone = new Map<Command, CommandResult>()
@@ -241,8 +253,10 @@ export class Frr extends EventEmitter<FrrEvents> {
       done?.(1)
     }
     const instances = this.known.tree?.body.flatMap(({ line }) => (line.startsWith('router bgp ') ? [line] : []))
-    await using session = await Session.begin(link.config, daemon, count, instances)
-    return await work(session)
+    return link.alone(async () => {
+      await using session = await Session.begin(link.config, daemon, count, instances)
+      return await work(session)
+    })
   }
 
   /** A warning may mean "already so": what runs afterwards decides. */
@@ -267,7 +281,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   async #show(daemon: Daemon, line: string, how: 'send' | 'digest' = 'send'): Promise<string> {
     const link = this.#links.get(daemon)
     if (!link) throw new FrrError('disconnected', `FRR's ${daemon} is not running`)
-    const answer = await link.show[how](line)
+    const answer = await link.alone(() => link.show[how](line))
     if (answer.status !== status.success && answer.status !== status.warning) {
       throw new FrrError('unexpected', `FRR's ${daemon} refused "${line}": ${answer.text}`)
     }
@@ -292,6 +306,7 @@ export class Frr extends EventEmitter<FrrEvents> {
         signal: this.#ended,
         slow: () => slow?.(daemon),
         answerTimeoutMs,
+        single: daemon === 'mgmtd',
       })
       this.#links.set(daemon, link)
       link.whenClosed(() => this.#lost(daemon, link))

@@ -108,3 +108,25 @@ test('a session that was given up is left when the daemon has caught up', async 
   t.false(link.late)
   link.close()
 })
+
+test('a single connection is used by one after the other, and by the next when one has failed', async (t) => {
+  const daemon = await sleeper(t)
+  daemon.wake()
+  const link = await Link.open(daemon.path, { signal, single: true })
+  t.teardown(() => link.close())
+  t.is(daemon.sockets.size, 1)
+  t.is(link.config, link.show)
+  const session = Promise.withResolvers<void>()
+  const configured = link.alone(async () => {
+    await link.config.send('configure terminal')
+    await session.promise
+    await link.config.send('end')
+    throw new Error('refused')
+  })
+  const shown = link.alone(() => link.show.send('show running-config'))
+  await until(() => daemon.asked.includes('configure terminal'))
+  session.resolve()
+  await t.throwsAsync(configured, { message: 'refused' })
+  t.is((await shown).text, 'show running-config')
+  t.deepEqual(daemon.asked, ['enable', 'configure terminal', 'end', 'show running-config'])
+})

@@ -11,12 +11,19 @@ export interface LinkOptions {
   readonly slowMs?: number
   /** See `Vty.open`. */
   readonly answerTimeoutMs?: number | undefined
+  /** One connection for both. */
+  readonly single?: boolean
 }
 
-/** Two connections to a daemon: a `show` need not wait for, or stand in, a configuration session. */
+/**
+ * Two connections to a daemon: a `show` need not wait for, or stand in, a configuration session. To mgmtd it is one: the
+ * end of a connection spoils what another one commits (see `zebra-deaf.ts`), and who is killed ends all at once. mgmtd
+ * does not see the end of the one that commits before the commit is done.
+ */
 export class Link {
   readonly config: Vty
   readonly show: Vty
+  #last: Promise<unknown> = Promise.resolve()
 
   private constructor(config: Vty, show: Vty) {
     this.config = config
@@ -27,8 +34,12 @@ export class Link {
    * Connects once, and waits for the answer: a daemon that is behind gets no further connections, which it would have to
    * take up as well. @throws FrrError `busy`, `unreachable` or `disconnected`
    */
-  static async open(path: string, { signal, slow, slowMs = 5000, answerTimeoutMs }: LinkOptions): Promise<Link> {
-    const opened = await Promise.allSettled([Vty.open(path, answerTimeoutMs), Vty.open(path, answerTimeoutMs)])
+  static async open(
+    path: string,
+    { signal, slow, slowMs = 5000, answerTimeoutMs, single = false }: LinkOptions,
+  ): Promise<Link> {
+    const open = () => Vty.open(path, answerTimeoutMs)
+    const opened = await Promise.allSettled(single ? [open()] : [open(), open()])
     const vtys = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
     const close = () => vtys.forEach((vty) => vty.close())
     const timer = setTimeout(() => slow?.(), slowMs)
@@ -45,13 +56,21 @@ export class Link {
       clearTimeout(timer)
       signal.removeEventListener('abort', close)
     }
-    const [config, show] = vtys as [Vty, Vty]
+    const [config, show = config] = vtys as [Vty, Vty?]
     return new Link(config, show)
   }
 
   /** Whether the daemon runs and owes answers that nobody waits for any more. */
   get late(): boolean {
     return this.config.late || this.show.late
+  }
+
+  /** Runs what uses the connection; one thing after the other where there is only one. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.config !== this.show) return work()
+    const done = this.#last.then(work)
+    this.#last = done.catch(() => undefined)
+    return done
   }
 
   whenClosed(listener: () => void): void {

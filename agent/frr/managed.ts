@@ -67,7 +67,10 @@ export class ManagedFrr {
     for (const [daemon, binary] of binaries) {
       if (!this.#supervisorRuns(daemon)) this.#supervise(daemon, binary)
     }
-    for (const daemon of daemons) await this.#listens(daemon, signal)
+    for (const daemon of daemons) {
+      // A connection that ends may spoil what an agent before this one has on its way, see `zebra-deaf.ts`.
+      if (daemon !== 'mgmtd' || !adopted.includes(daemon)) await this.#listens(daemon, signal)
+    }
     return { started: daemons.filter((daemon) => !adopted.includes(daemon)), adopted }
   }
 
@@ -86,6 +89,11 @@ export class ManagedFrr {
       this.#write(this.#configFile(daemon), text, user)
       this.#saved.set(daemon, text)
     }
+  }
+
+  /** Kills a daemon, which is started again by what is above it. With SIGTERM zebra would empty the kernel first. */
+  kill(daemon: Daemon): void {
+    end(pidIn(this.#pidFile(daemon)), 'SIGKILL', () => this.#runs(daemon))
   }
 
   /** Ends the daemons and whoever restarts them. Kernel routes of BGP go with zebra. */
