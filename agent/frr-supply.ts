@@ -3,13 +3,13 @@
  * started. External: somebody else runs it, its sockets are at a path. Either way it outlives the agent.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DeafZebra } from './deaf-zebra.ts'
 import { watchDrift } from './frr-drift.ts'
 import { behind, type FrrAdapter } from './frr-port.ts'
 import { diff } from './frr/diff.ts'
 import { Frr } from './frr/frr.ts'
 import { ManagedFrr } from './frr/managed.ts'
 import { root, type Block } from './frr/tree.ts'
-import { isDeaf } from './frr/zebra-deaf.ts'
 import { messageOf, type Log } from '../log/log.ts'
 import type { AgentOptions } from './options.ts'
 
@@ -20,9 +20,6 @@ const REVIVE_MS = 1000
 const GIVE_BACK_MS = 60_000
 /** What dies before is put right by the next pass with what it should have. */
 const SAVE_MS = 1000
-const LOOK_MS = 500
-/** A zebra that stays deaf when it was started again is not killed again and again. */
-const DEAF_MS = 600_000
 
 export type SupplyOptions = Pick<AgentOptions, 'frr' | 'frrName' | 'frrSockets'> & {
   readonly netnsPath: string
@@ -35,10 +32,8 @@ export class FrrSupply {
   readonly #tried = Promise.withResolvers<void>()
   #frr: Frr | undefined
   #said = ''
+  readonly #deafZebra: DeafZebra
   #reviving: Promise<void> | undefined
-  #listening: Promise<void> | undefined
-  /** When zebra was found deaf last. */
-  #deafAt = -Infinity
   #unsaved: Block | undefined
   #saving: NodeJS.Timeout | undefined
 
@@ -46,7 +41,9 @@ export class FrrSupply {
     this.#options = options
     this.#log = log
     const { frr, frrName: name, netnsPath: netns } = options
-    this.#managed = frr === 'managed' ? new ManagedFrr({ name, netns }) : undefined
+    const managed = frr === 'managed' ? new ManagedFrr({ name, netns }) : undefined
+    this.#managed = managed
+    this.#deafZebra = new DeafZebra(managed && (() => managed.kill('zebra')), log)
   }
 
   /** Until the signal aborts: starts and connects, again and again; `changed` is called whenever FRR came or went. */
@@ -57,13 +54,9 @@ export class FrrSupply {
         const frr = await this.#connect(signal, (daemon) => this.#slow(adapter, daemon))
         this.#frr = frr
         frr.on('connected', changed)
-        const listens = () => {
-          this.#listening ??= this.#listens(frr, signal).finally(() => {
-            this.#listening = undefined
-          })
-        }
-        frr.on('connected', listens)
-        frr.on('locked', listens)
+        const look = () => void this.#deafZebra.look(frr, signal)
+        frr.on('connected', look)
+        frr.on('doubtful', look)
         frr.on('disconnected', (daemon) => {
           this.#save()
           adapter.away(`${daemon} went away and does not answer yet`)
@@ -76,11 +69,11 @@ export class FrrSupply {
         adapter.connected(frr)
         this.#tried.resolve()
         changed()
-        listens()
+        look()
         await watchDrift(frr, changed, signal)
         frr.close()
         this.#save()
-        await Promise.all([this.#reviving, this.#listening])
+        await Promise.all([this.#reviving, this.#deafZebra.looking])
         return
       } catch (error) {
         this.#tried.resolve()
@@ -143,21 +136,6 @@ export class FrrSupply {
     if (this.#managed === undefined) return
     const { started, adopted } = await this.#managed.start(signal)
     if (started.length > 0) this.#log.info('FRR started', { started: started.join(','), adopted: adopted.join(',') })
-  }
-
-  /** Starts zebra again when it does not listen to mgmtd any more, which has its configuration locked for that. */
-  async #listens(frr: Frr, signal: AbortSignal): Promise<void> {
-    try {
-      const rest = () => sleep(LOOK_MS, undefined, { signal })
-      if (!(await isDeaf(() => frr.waitsForZebra(), rest)) || performance.now() - this.#deafAt < DEAF_MS) return
-    } catch {
-      // FRR went away, or the agent goes: it is looked at again when FRR is back.
-      return
-    }
-    this.#deafAt = performance.now()
-    const what = 'zebra does not listen to mgmtd any more, so no VRF gets a VNI or loses one'
-    this.#log.warn(`${what}: ${this.#managed ? 'it is started again' : 'restart zebra'}`)
-    this.#managed?.kill('zebra')
   }
 
   /** Daemons are started again by what supervises them; this starts supervisors that are gone too. */

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { daemons } from './daemons.ts'
 import { Frr } from './frr.ts'
 import type { ExecutionContext } from 'ava'
-import type { Daemon } from './tree.ts'
+import type { Socket } from 'node:net'
+import type { Command, Daemon } from './tree.ts'
 
 interface Fake {
   readonly socketsDir: string
@@ -14,10 +15,16 @@ interface Fake {
   readonly zebra: string[]
   /** Connections that zebra took up, ever. */
   connections: number
-  /** zebra does not answer. */
-  busy: boolean
-  /** zebra answers what it owes. */
+  /** Does not answer. */
+  busy: Daemon | undefined
+  /** It answers what it owes. */
   answer(): void
+  /** What is answered to which line. */
+  readonly says: Record<string, string>
+  /** Is answered with this. */
+  readonly refuses: Map<string, string>
+  /** Closes its connections, and takes new ones. */
+  restart(daemon: Daemon): void
 }
 
 const answers: Readonly<Record<string, string>> = {
@@ -31,22 +38,30 @@ const answers: Readonly<Record<string, string>> = {
 async function fakeFrr(t: ExecutionContext): Promise<Fake> {
   const socketsDir = mkdtempSync(join(tmpdir(), 'nodeleaf-frr-'))
   const owed: (() => void)[] = []
+  const sockets = new Map<Socket, Daemon>()
   const fake: Fake = {
     socketsDir,
     zebra: [],
     connections: 0,
-    busy: false,
+    busy: undefined,
     answer: () => owed.splice(0).forEach((each) => each()),
+    says: { ...answers },
+    refuses: new Map(),
+    restart: (daemon) => sockets.forEach((of, socket) => of === daemon && socket.destroy()),
   }
   const serve = async (daemon: Daemon) => {
     const server = createServer((socket) => {
       if (daemon === 'zebra') fake.connections++
+      sockets.set(socket, daemon)
       socket.on('error', () => undefined)
+      socket.on('close', () => sockets.delete(socket))
       socket.on('data', (data) => {
         for (const line of data.toString().split('\0').slice(0, -1)) {
-          const answer = () => socket.write(`${answers[line] ?? ''}\0\0\0\0`)
+          const refusal = fake.refuses.get(line)
+          const text = refusal === undefined ? `${fake.says[line] ?? ''}\0\0\0\0` : `${refusal}\0\0\0\x0d`
+          const answer = () => socket.write(text)
           if (daemon === 'zebra') fake.zebra.push(line)
-          if (daemon === 'zebra' && fake.busy) owed.push(answer)
+          if (daemon === fake.busy) owed.push(answer)
           else answer()
         }
       })
@@ -65,7 +80,7 @@ test('a zebra that is late is asked once, keeps its connections, and tells when 
   const told: string[] = []
   frr.on('disconnected', () => told.push('disconnected'))
   const caughtUp = new Promise<void>((resolve) => frr.once('connected', resolve))
-  fake.busy = true
+  fake.busy = 'zebra'
   fake.zebra.splice(0)
   await t.throwsAsync(frr.vniCount(), { code: 'busy' })
   await t.throwsAsync(frr.vniCount(), { code: 'busy' })
@@ -75,7 +90,7 @@ test('a zebra that is late is asked once, keeps its connections, and tells when 
   t.deepEqual(await frr.bfdPeers(), [])
 
   frr.known.know({ line: '', body: [] }, frr.known.age)
-  fake.busy = false
+  fake.busy = undefined
   fake.answer()
   await caughtUp
   t.is(frr.late, undefined)
@@ -87,11 +102,11 @@ test('a zebra that is late is asked once, keeps its connections, and tells when 
 
 test('to connect to a zebra that does not answer yet takes as long as it needs, and one pair of connections', async (t) => {
   const fake = await fakeFrr(t)
-  fake.busy = true
+  fake.busy = 'zebra'
   const connecting = Frr.connect({ socketsDir: fake.socketsDir, answerTimeoutMs: 20 })
   while (fake.zebra.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
   await new Promise((resolve) => setTimeout(resolve, 100))
-  fake.busy = false
+  fake.busy = undefined
   fake.answer()
   const frr = await connecting
   t.is(fake.connections, 2)
@@ -101,10 +116,128 @@ test('to connect to a zebra that does not answer yet takes as long as it needs, 
 
 test('who stops while a daemon does not answer does not wait for it', async (t) => {
   const fake = await fakeFrr(t)
-  fake.busy = true
+  fake.busy = 'zebra'
   const stop = new AbortController()
   const connecting = Frr.connect({ socketsDir: fake.socketsDir, signal: stop.signal })
   while (fake.zebra.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
   stop.abort()
   await t.throwsAsync(connecting, { name: 'FrrError' })
+})
+
+const transactions = 'show mgmt transaction all'
+const backends = 'show mgmt backend-adapter all'
+const first = 'Txn-Id: 3\n Session-Id: 0\n Type: CONFIG'
+const adapters = (...clients: string[]) =>
+  ['MGMTD Backend Adapters', ...clients.map((client) => `  Client: \t${client}`), `  Total: ${clients.length}`].join(
+    '\n',
+  )
+const vni: Command = { context: ['vrf red'], line: 'vni 100', undo: ['no vni 100'], daemons: ['mgmtd'] }
+
+async function until(true_: () => boolean): Promise<void> {
+  while (!true_()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test('an mgmtd that was started again is there when zebra has connected to it and has its configuration', async (t) => {
+  const fake = await fakeFrr(t)
+  Object.assign(fake.says, { [transactions]: 'MGMTD Transactions', [backends]: adapters('zebra') })
+  const frr = await Frr.connect({ socketsDir: fake.socketsDir })
+  t.teardown(() => frr.close())
+  t.true(frr.connected)
+  t.false(fake.zebra.includes('show evpn json'))
+  let back = 0
+  frr.on('connected', () => back++)
+  const asked = () => fake.zebra.filter((line) => line === 'show evpn json').length
+
+  fake.says[backends] = adapters()
+  fake.restart('mgmtd')
+  await until(() => asked() >= 2)
+  t.false(frr.connected)
+  Object.assign(fake.says, { [transactions]: first, [backends]: adapters('zebra') })
+  await until(() => asked() >= 4)
+  t.false(frr.connected)
+  t.is(back, 0)
+  fake.says[transactions] = 'MGMTD Transactions'
+  await until(() => back === 1)
+  t.true(frr.connected)
+})
+
+test('a zebra that answers and never connects to mgmtd does not hold up the rest', async (t) => {
+  const fake = await fakeFrr(t)
+  fake.says[backends] = adapters()
+  const frr = await Frr.connect({ socketsDir: fake.socketsDir })
+  t.true(frr.connected)
+  t.is(await frr.vniCount(), 4000)
+  frr.close()
+  t.false(frr.connected)
+})
+
+test('nor does one that is late with its answer', async (t) => {
+  const fake = await fakeFrr(t)
+  fake.says[backends] = adapters()
+  const connecting = Frr.connect({ socketsDir: fake.socketsDir, answerTimeoutMs: 300 })
+  await until(() => fake.zebra.includes('list'))
+  fake.busy = 'zebra'
+  const frr = await connecting
+  t.true(frr.connected)
+  t.is(frr.late, 'zebra')
+  frr.close()
+})
+
+test('who stops while zebra has not connected to mgmtd does not wait for it', async (t) => {
+  const fake = await fakeFrr(t)
+  fake.says[backends] = adapters()
+  const stop = new AbortController()
+  const connecting = Frr.connect({ socketsDir: fake.socketsDir, signal: stop.signal })
+  await until(() => fake.zebra.includes('show evpn json'))
+  stop.abort()
+  await t.throwsAsync(connecting, { name: 'FrrError' })
+})
+
+test('zebra says itself whether it listens to mgmtd; mgmtd is asked what it waits for', async (t) => {
+  const fake = await fakeFrr(t)
+  const frr = await Frr.connect({ socketsDir: fake.socketsDir })
+  t.teardown(() => frr.close())
+  Object.assign(fake.says, { [transactions]: first, [backends]: adapters('zebra') })
+  fake.says['show event poll'] = 'vtysh_accept\nmsg_conn_read'
+  t.is(await frr.signOfDeafness(), undefined)
+  fake.says['show event poll'] = 'vtysh_accept'
+  t.true((await frr.signOfDeafness())?.startsWith('transaction 3'))
+})
+
+test('a refused line of mgmtd is a reason to doubt that zebra listens to it, one of bgpd is not', async (t) => {
+  const fake = await fakeFrr(t)
+  const frr = await Frr.connect({ socketsDir: fake.socketsDir })
+  t.teardown(() => frr.close())
+  let doubts = 0
+  frr.on('doubtful', () => doubts++)
+  for (const [daemon, wanted] of [
+    ['bgpd', 0],
+    ['mgmtd', 1],
+  ] as const) {
+    await frr.apply([{ ...vni, daemons: [daemon] }])
+    t.is(doubts, 0)
+    fake.refuses.set('vni 100', '% Configuration failed.')
+    const [result] = await frr.apply([{ ...vni, daemons: [daemon] }])
+    fake.refuses.clear()
+    t.is(result?.outcome, 'refused')
+    t.is(doubts, wanted)
+  }
+})
+
+test('so is an mgmtd that does not answer; what zebra says of itself is enough then', async (t) => {
+  const fake = await fakeFrr(t)
+  const frr = await Frr.connect({ socketsDir: fake.socketsDir, answerTimeoutMs: 300 })
+  t.teardown(() => frr.close())
+  fake.says['show event poll'] = 'vtysh_accept'
+  let doubts = 0
+  frr.on('doubtful', () => doubts++)
+  fake.busy = 'mgmtd'
+  await t.throwsAsync(frr.apply([vni]), { code: 'busy' })
+  t.is(doubts, 1)
+  t.is(frr.late, 'mgmtd')
+  const sign = await frr.signOfDeafness()
+  t.not(sign, undefined)
+  t.is(await frr.signOfDeafness(), sign)
+  fake.says['show event poll'] = 'vtysh_accept\nmsg_conn_read'
+  t.is(await frr.signOfDeafness(), undefined)
 })

@@ -1,5 +1,6 @@
 /** A running FRR: reads its configuration and state, enters commands. Everything goes over the vty sockets. */
 import { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { capabilities } from './capabilities.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { daemons, holders, measured } from './daemons.ts'
@@ -9,7 +10,7 @@ import { Link } from './link.ts'
 import { bfdPeersOf, bridgeOf, downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
 import { takenEffect, undoPlan } from './refusal.ts'
 import { status } from './vty.ts'
-import { isLocked, waitsFor } from './zebra-deaf.ts'
+import { isDeaf, signOf, waitsFor } from './zebra-deaf.ts'
 import type { Capabilities } from './capabilities.ts'
 import type { Ownership } from './daemons.ts'
 import type { KnownTree } from './known-tree.ts'
@@ -45,9 +46,12 @@ interface FrrEvents {
    * has answered all that it was asked.
    */
   connected: []
-  /** mgmtd refused a line because its configuration is locked. */
-  locked: []
+  /** mgmtd refused a line, or does not answer: zebra may not listen to it. */
+  doubtful: []
 }
+
+/** How long is waited between two looks at whether zebra has mgmtd's configuration; it connects to mgmtd every 250 ms. */
+const HEARD_MS = 200
 
 export class Frr extends EventEmitter<FrrEvents> {
   /** Lines entered in configuration mode since `connect`, undo included: an unchanged plan leaves it as it is. */
@@ -56,6 +60,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   readonly #links = new Map<Daemon, Link>()
   #version = ''
   #ownership: Ownership = () => []
+  #connected = false
   #comingBack = false
   readonly #closed = new AbortController()
   /** Closed, or not wanted any more. */
@@ -75,16 +80,20 @@ export class Frr extends EventEmitter<FrrEvents> {
   }
 
   /**
-   * Connects to all daemons and checks who takes which line.
+   * Connects to all daemons, checks who takes which line, and waits until mgmtd's lines reach zebra, or a bounded time.
    * @throws FrrError `unreachable`, `busy`, or `unsupported` when no daemon takes a line that nodeleaf needs.
    */
   static async connect(options: FrrOptions): Promise<Frr> {
     const frr = new Frr(options)
+    const close = () => frr.close()
+    options.signal?.addEventListener('abort', close)
     try {
       await frr.#connect()
     } catch (error) {
       frr.close()
       throw error
+    } finally {
+      options.signal?.removeEventListener('abort', close)
     }
     return frr
   }
@@ -105,7 +114,7 @@ export class Frr extends EventEmitter<FrrEvents> {
 
   /** False from `disconnected` to `connected`. */
   get connected(): boolean {
-    return this.#links.size === daemons.length
+    return this.#connected
   }
 
   /** A daemon that runs, and owes answers for so long that it is not asked until they have come. */
@@ -147,6 +156,7 @@ export class Frr extends EventEmitter<FrrEvents> {
       .then(() => this.#apply(commands, signal, options))
       .finally(() => {
         this.#config.entering--
+        if (this.late === 'mgmtd') this.emit('doubtful')
       })
     this.#last = applied.catch(() => undefined)
     return applied
@@ -171,12 +181,17 @@ export class Frr extends EventEmitter<FrrEvents> {
     return evpnVnisOf(told).filter(({ vni }) => vni > 0)
   }
 
-  /** What mgmtd waits for from a zebra that answers, see `zebra-deaf.ts`; undefined: for nothing. */
-  async waitsForZebra(): Promise<string | undefined> {
-    if (!this.#ownership('vrf x').includes('mgmtd')) return undefined
-    await this.vniCount()
-    const transactions = await this.#show('mgmtd', 'show mgmt transaction all')
-    return waitsFor(transactions, await this.#show('mgmtd', 'show mgmt backend-adapter all'))
+  /** What says that zebra does not listen to mgmtd though it answers here, see `zebra-deaf.ts`; undefined: nothing. */
+  async signOfDeafness(): Promise<string | undefined> {
+    if (!this.#mgmtdTellsZebra) return undefined
+    const polled = await this.#show('zebra', 'show event poll')
+    try {
+      return signOf({ polled, ...(await this.#mgmtd()) })
+    } catch (error) {
+      // A commit that zebra does not hear of keeps mgmtd from answering.
+      if (this.late !== 'mgmtd') throw error
+      return signOf({ polled, transactions: '', backends: '' })
+    }
   }
 
   /** How many VNIs zebra has: the same question for a thousand of them as for one. */
@@ -202,6 +217,7 @@ export class Frr extends EventEmitter<FrrEvents> {
 
   close(): void {
     this.#closed.abort()
+    this.#connected = false
     for (const link of this.#links.values()) link.close()
     this.#links.clear()
   }
@@ -219,7 +235,9 @@ export class Frr extends EventEmitter<FrrEvents> {
       signal?.throwIfAborted()
       results.push(...(await this.#enter(batch, done)))
     }
-    if (results.some(({ outcome, text }) => outcome !== 'ok' && isLocked(text))) this.emit('locked')
+    if (results.some(({ command, outcome }) => outcome !== 'ok' && command.daemons.includes('mgmtd'))) {
+      this.emit('doubtful')
+    }
     if (becomes && sure && results.every(({ outcome }) => outcome === 'ok')) this.known.know(becomes.tree, age)
     const judged = await this.#judged(results)
     const undone = new Map<Command, CommandResult>()
@@ -313,6 +331,8 @@ export class Frr extends EventEmitter<FrrEvents> {
       link.whenCaughtUp(() => this.#caughtUp())
     }
     await this.#probe()
+    await this.#heard()
+    this.#connected = this.#links.size === daemons.length
   }
 
   async #probe(): Promise<void> {
@@ -331,9 +351,39 @@ export class Frr extends EventEmitter<FrrEvents> {
     this.#config.reset()
   }
 
+  /** Whether lines for zebra go to mgmtd. */
+  get #mgmtdTellsZebra(): boolean {
+    return this.#ownership('vrf x').includes('mgmtd')
+  }
+
+  async #mgmtd(): Promise<{ readonly transactions: string; readonly backends: string }> {
+    const transactions = await this.#show('mgmtd', 'show mgmt transaction all')
+    return { transactions, backends: await this.#show('mgmtd', 'show mgmt backend-adapter all') }
+  }
+
+  /**
+   * Until mgmtd waits for nothing from zebra, or zebra answers and takes nothing. mgmtd takes lines before zebra has
+   * connected to it, and then brings zebra its configuration as it is: of what was taken out meanwhile zebra never hears.
+   */
+  async #heard(): Promise<void> {
+    if (!this.#mgmtdTellsZebra) return
+    const look = async () => {
+      const waits = waitsFor(await this.#mgmtd())
+      if (waits !== undefined) await this.vniCount()
+      return waits
+    }
+    try {
+      await isDeaf(look, () => sleep(HEARD_MS, undefined, { signal: this.#ended }).catch(() => undefined))
+    } catch (error) {
+      // One that is late is told by the next that asks it.
+      if (!(error instanceof FrrError && error.code === 'busy')) throw error
+    }
+  }
+
   #lost(daemon: Daemon, link: Link): void {
     if (this.#closed.signal.aborted || this.#links.get(daemon) !== link) return
     this.#links.delete(daemon)
+    this.#connected = false
     this.known.forget()
     link.close()
     this.emit('disconnected', daemon)
