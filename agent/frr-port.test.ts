@@ -102,6 +102,10 @@ interface Fake extends FrrClient {
   /** How often the configuration was read. */
   reads: number
   refuses: boolean
+  /** zebra does not hear what mgmtd takes. */
+  deaf: boolean
+  /** How often that was feared. */
+  doubts: number
   vnis: readonly EvpnVni[]
 }
 
@@ -116,6 +120,8 @@ function fakeFrr(): Fake {
     asked,
     reads: 0,
     refuses: false,
+    deaf: false,
+    doubts: 0,
     vnis: [] as readonly EvpnVni[],
     ownership,
     version: '10.3',
@@ -137,8 +143,9 @@ function fakeFrr(): Fake {
       asked.push('count')
       return fake.vnis.length
     },
+    doubt: () => fake.doubts++,
     vrfVnis: async () =>
-      tree.body
+      (fake.deaf ? [] : tree.body)
         .filter(({ line, body }) => line === 'vrf red' && body.length > 0)
         .map(() => ({ vrf: 'red', vni: 100, vxlanInterface: '', sviInterface: '', state: '', routerMAC: '' })),
     evpnVnis: async (only?: readonly number[]) => {
@@ -288,6 +295,21 @@ test('VNIs of VRFs can be let go of, with all else in place, and come again', as
     await adapter.apply(commands, goingOn)
     t.deepEqual(diff(before, await frr.running()), [])
   }
+})
+
+test('when zebra does not take what mgmtd took, it may not listen to mgmtd', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(frr)
+  await pass(adapter, plan('10.0.0.1'))
+  t.is(frr.doubts, 0)
+  await adapter.letGo(plan('10.0.0.1'), goingOn)
+  t.is(frr.doubts, 0)
+  frr.deaf = true
+  const { commands } = await adapter.differences(plan('10.0.0.1'))
+  // The wait is over at once.
+  t.deepEqual(await adapter.apply(commands, AbortSignal.abort()), [])
+  t.is(frr.doubts, 1)
 })
 
 test('after a refusal, a part only, or what somebody else did, FRR is read again', async (t) => {

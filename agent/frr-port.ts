@@ -36,6 +36,7 @@ export type FrrClient = Pick<
   | 'commands'
   | 'connected'
   | 'late'
+  | 'doubt'
   | 'known'
 >
 
@@ -123,7 +124,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
         signal,
         { becomes: steps.length === commands ? becomes : undefined, done },
       )
-      await settle(frr, results, signal)
+      if (!(await settle(frr, results, signal))) frr.doubt()
       await this.#applied()
       return failures(results)
     })
@@ -138,7 +139,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
       const commands = diff(want, have, frr.ownership)
       const becomes = tree === undefined ? undefined : { tree: want, age }
       const results = await frr.apply(commands, signal, { becomes })
-      await letGo(frr, signal)
+      if (!(await letGo(frr, signal))) frr.doubt()
       return failures(results)
     })
   }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { caughtUp, knowsPort } from './frr-vnis.ts'
+import { caughtUp, knowsPort, settle } from './frr-vnis.ts'
 
 const { signal } = new AbortController()
 
@@ -74,4 +74,23 @@ test('a port that zebra does not get to know is waited for no longer than a boun
   const { known, ms } = await portKnown(500, 'br-other')
   t.false(known)
   t.true(ms < 5000)
+})
+
+test('VNIs that were entered are waited for until zebra has them; that it never has is told', async (t) => {
+  let ms = 0
+  const clock = {
+    now: () => ms,
+    wait: async (pause: number) => {
+      ms += pause
+    },
+  }
+  const command = { context: ['vrf red'], line: 'vni 100', undo: [], daemons: ['mgmtd'] } as const
+  const results = [{ command, outcome: 'ok', text: '' }] as const
+  const vni = { vrf: 'red', vni: 100, vxlanInterface: '', sviInterface: '', state: '', routerMAC: '' }
+  const from = (after: number) => ({ vrfVnis: async () => (ms < after ? [] : [vni]) })
+  t.true(await settle(from(2000), results, signal, clock))
+  t.true(ms >= 2000)
+  t.false(await settle(from(Infinity), results, signal, clock))
+  t.true(ms < 10_000)
+  t.true(await settle(from(Infinity), [{ command, outcome: 'refused', text: '' }], signal, clock))
 })

@@ -20,25 +20,30 @@ const STANDSTILL_MS = 3000
 /** A question for one VNI costs zebra as much as dozens of rows of the whole table: of more than so many, all are read. */
 const NARROW = 32
 
-/** Until `show vrf vni` lists the VNIs that were entered: zebra takes them from mgmtd on its own time. */
-export async function settle(frr: Zebra, results: readonly CommandResult[], signal: AbortSignal): Promise<void> {
+/** Until `show vrf vni` lists the VNIs that were entered: zebra takes them from mgmtd on its own time. Whether it does. */
+export async function settle(
+  frr: Pick<Frr, 'vrfVnis'>,
+  results: readonly CommandResult[],
+  signal: AbortSignal,
+  clock: Clock = monotonicClock,
+): Promise<boolean> {
   const entered = results.flatMap(({ command, outcome }) => {
     const vrf = /^vrf (\S+)$/.exec(command.context[0] ?? '')?.[1]
     const vni = /^vni (\d+)$/.exec(command.line)?.[1]
     return outcome === 'ok' && vrf !== undefined && vni !== undefined ? [{ vrf, vni: Number(vni) }] : []
   })
-  if (entered.length === 0) return
+  if (entered.length === 0) return true
   const vrfs = entered.length > NARROW ? undefined : entered.map(({ vrf }) => vrf)
   const have = async () => {
     const known = new Map((await frr.vrfVnis(vrfs)).map(({ vrf, vni }) => [vrf, vni]))
     return entered.filter(({ vrf, vni }) => known.get(vrf) === vni).length
   }
-  await follow(have, entered.length, SETTLE_MS, signal, monotonicClock)
+  return await follow(have, entered.length, SETTLE_MS, signal, clock)
 }
 
-/** Until zebra knows no L3VNI any more; at the latest when no more went for a while. */
-export async function letGo(frr: Zebra, signal: AbortSignal): Promise<void> {
-  await follow(async () => -(await frr.vrfVnis()).length, 0, SETTLE_MS, signal, monotonicClock)
+/** Until zebra knows no L3VNI any more; at the latest when no more went for a while. Whether it does. */
+export async function letGo(frr: Zebra, signal: AbortSignal): Promise<boolean> {
+  return await follow(async () => -(await frr.vrfVnis()).length, 0, SETTLE_MS, signal, monotonicClock)
 }
 
 /** Until zebra has these VNIs; at the latest when no more came for a while. */
@@ -73,25 +78,26 @@ export async function knowsPort(
   return known
 }
 
-/** Asks how many there are until there are enough; at the latest when no more came while it waited for so long in all. */
+/** Asks how many there are until there are enough; gives up when no more came while it waited for so long in all. */
 async function follow(
   have: () => Promise<number>,
   enough: number,
   standstillMs: number,
   signal: AbortSignal,
   clock: Clock,
-): Promise<void> {
+): Promise<boolean> {
   let [most, waited] = [-Infinity, 0]
   for (let step = 0; waited < standstillMs && !signal.aborted; step++) {
     const began = clock.now()
     const count = await have()
-    if (count >= enough) return
+    if (count >= enough) return true
     if (count > most) [most, waited] = [count, 0]
     const took = clock.now() - began
     const pause = Math.min(Math.max(STEPS_MS[step] ?? 20, took), LONGEST_STEP_MS)
     await clock.wait(pause, signal)
     waited += pause
   }
+  return false
 }
 
 function knownOf(asked: readonly Tunnelled[], known: readonly EvpnVni[]): number {

@@ -10,6 +10,8 @@ import type { Command, Daemon } from './tree.ts'
 import type { Answer, Vty } from './vty.ts'
 
 export class Session {
+  /** A commit of lines that were all taken was refused. They may have been taken one by one since. */
+  commitFailed = false
   readonly #vty: Vty
   readonly #daemon: Daemon
   readonly #count: () => void
@@ -175,6 +177,7 @@ export class Session {
         await this.#reopen('configure terminal')
         return results
       }
+      this.commitFailed = true
     }
     await this.#vty.send('mgmt commit abort')
     await this.#reopen('configure terminal')

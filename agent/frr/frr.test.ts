@@ -224,6 +224,21 @@ test('a refused line of mgmtd is a reason to doubt that zebra listens to it, one
   }
 })
 
+test('so is a commit that fails, though its lines are taken one by one afterwards', async (t) => {
+  const fake = await fakeFrr(t)
+  const frr = await Frr.connect({ socketsDir: fake.socketsDir })
+  t.teardown(() => frr.close())
+  let doubts = 0
+  frr.on('doubtful', () => doubts++)
+  const two = [vni, { ...vni, context: ['vrf blue'] }]
+  await frr.apply(two)
+  t.is(doubts, 0)
+  fake.refuses.set('mgmt commit apply', '% Configuration failed.')
+  const results = await frr.apply(two)
+  t.true(results.every(({ outcome }) => outcome === 'ok'))
+  t.is(doubts, 1)
+})
+
 test('so is an mgmtd that does not answer; what zebra says of itself is enough then', async (t) => {
   const fake = await fakeFrr(t)
   const frr = await Frr.connect({ socketsDir: fake.socketsDir, answerTimeoutMs: 300 })

@@ -46,7 +46,7 @@ interface FrrEvents {
    * has answered all that it was asked.
    */
   connected: []
-  /** mgmtd refused a line, or does not answer: zebra may not listen to it. */
+  /** mgmtd refused a line, does not answer, or zebra did not take what mgmtd took: zebra may not listen to it. */
   doubtful: []
 }
 
@@ -156,7 +156,7 @@ export class Frr extends EventEmitter<FrrEvents> {
       .then(() => this.#apply(commands, signal, options))
       .finally(() => {
         this.#config.entering--
-        if (this.late === 'mgmtd') this.emit('doubtful')
+        if (this.late === 'mgmtd') this.doubt()
       })
     this.#last = applied.catch(() => undefined)
     return applied
@@ -179,6 +179,11 @@ export class Frr extends EventEmitter<FrrEvents> {
     if (only === undefined) return evpnVnisOf(await this.#json('zebra', 'show evpn vni detail json'))
     const told = await Promise.all(only.map((vni) => this.#json('zebra', `show evpn vni ${vni} json`)))
     return evpnVnisOf(told).filter(({ vni }) => vni > 0)
+  }
+
+  /** Makes it known that zebra did not take what mgmtd took. */
+  doubt(): void {
+    this.emit('doubtful')
   }
 
   /** What says that zebra does not listen to mgmtd though it answers here, see `zebra-deaf.ts`; undefined: nothing. */
@@ -236,7 +241,7 @@ export class Frr extends EventEmitter<FrrEvents> {
       results.push(...(await this.#enter(batch, done)))
     }
     if (results.some(({ command, outcome }) => outcome !== 'ok' && command.daemons.includes('mgmtd'))) {
-      this.emit('doubtful')
+      this.doubt()
     }
     if (becomes && sure && results.every(({ outcome }) => outcome === 'ok')) this.known.know(becomes.tree, age)
     const judged = await this.#judged(results)
@@ -273,7 +278,11 @@ export class Frr extends EventEmitter<FrrEvents> {
     const instances = this.known.tree?.body.flatMap(({ line }) => (line.startsWith('router bgp ') ? [line] : []))
     return link.alone(async () => {
       await using session = await Session.begin(link.config, daemon, count, instances)
-      return await work(session)
+      try {
+        return await work(session)
+      } finally {
+        if (session.commitFailed) this.doubt()
+      }
     })
   }
 
