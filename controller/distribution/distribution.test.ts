@@ -86,13 +86,18 @@ test('a burst of a thousand edits is a handful of updates even when the agent is
   const agent = dial('n1', { revision: 'r0' })
   await until(() => events.includes('connected n1'), 'connected')
   const started = performance.now()
+  // A process that is kept from the processor for a second makes two bursts of one.
+  let [bursts, last] = [1, started]
   for (let change = 1; change <= 1000; change++) {
+    const now = performance.now()
+    if (now - last > 800) bursts++
+    last = now
     publish(new FakeVersion('n1', `r${change}`, [router, piece('vrf/red', `edit ${change}`)]))
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   await until(() => events.includes('acknowledged n1 r1000'), 'the last one')
   const seconds = (performance.now() - started) / 1000
-  t.true(agent.updates.length <= 7 + seconds / 10, `${agent.updates.length} updates in ${seconds} s`)
+  t.true(agent.updates.length <= 7 * bursts + seconds / 10, `${agent.updates.length} updates in ${seconds} s`)
 })
 
 test('a plan of 5 MiB comes in messages of which each is well below the limit', async (t) => {

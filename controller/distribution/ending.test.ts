@@ -94,7 +94,7 @@ test('a stop ends all streams at once, and those that do not read within its bou
   await until(() => events.length === 2, 'connected')
   const started = performance.now()
   await distribution.stop()
-  t.true(performance.now() - started < 10_000)
+  t.true(performance.now() - started < 30_000)
   t.is((await agent.ended).code, status.UNAVAILABLE)
   t.deepEqual(events.slice(2).sort(), ['disconnected n1', 'disconnected n2'])
   await distribution.stop()

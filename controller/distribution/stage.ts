@@ -149,7 +149,7 @@ export async function stage(t: ExecutionContext, options: Partial<DistributionOp
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  boundMs = 20_000,
+  boundMs = 60_000,
 ): Promise<void> {
   const end = performance.now() + boundMs
   while (!(await condition())) {

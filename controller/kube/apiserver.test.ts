@@ -58,7 +58,7 @@ test('whatever befalls watches and server, the reflector ends up with what the s
     timing: { ...QUICK, watchSeconds: 2, graceMs: 300 },
   })
   const running = reflector.run(stop.signal)
-  await reflector.whenSynced(AbortSignal.timeout(20_000))
+  await reflector.whenSynced(AbortSignal.timeout(60_000))
   const troubles: readonly (() => unknown)[] = [
     () => server.watches.lose('reset'),
     () => server.watches.lose('gone'),
@@ -129,8 +129,9 @@ test('two replicas: one leads, a clean stop hands over, both over real HTTP', as
       name: 'it',
       identity,
       address: `${identity}:7443`,
-      leaseDurationMs: 6000,
-      renewDeadlineMs: 4000,
+      // Longer than anybody here waits: nothing but the handing over makes b lead.
+      leaseDurationMs: 600_000,
+      renewDeadlineMs: 400_000,
       retryPeriodMs: 200,
       onChange: () => {},
       log: memoryLog(),
@@ -147,9 +148,8 @@ test('two replicas: one leads, a clean stop hands over, both over real HTTP', as
   await until('b knows a', knows)
   a.stop.abort()
   await a.running
-  const startMs = performance.now()
   await until('b leads', () => b.election.state.leads)
-  t.true(performance.now() - startMs < 4000, 'without waiting until the lease runs out')
+  t.pass()
   b.stop.abort()
   await b.running
   api.close()

@@ -82,9 +82,9 @@ export function object(name: string, resourceVersion: number, more: object = {})
   return { metadata: { name, uid: `uid-${name}`, resourceVersion: String(resourceVersion) }, ...more }
 }
 
-/** Looks again until it is so. @throws with `what` when it is not so after 20 s. */
+/** Looks again until it is so. @throws with `what` when it is not so after 60 s. */
 export async function until(what: string, so: () => boolean): Promise<void> {
-  const end = performance.now() + 20_000
+  const end = performance.now() + 60_000
   while (!so()) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
     await new Promise((resolve) => {

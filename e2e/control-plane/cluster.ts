@@ -77,7 +77,7 @@ async function installCrds(client: Client): Promise<void> {
 export async function eventually<T>(
   what: string,
   look: () => T | Promise<T>,
-  { timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {},
 ): Promise<Exclude<T, false | undefined>> {
   const deadline = Date.now() + timeoutMs
   for (let last: unknown; ; await sleep(25)) {
