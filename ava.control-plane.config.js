@@ -2,7 +2,7 @@
 export default {
   extensions: ['ts'],
   files: ['e2e/control-plane/*.suite.ts'],
-  timeout: '120s',
+  timeout: '300s',
   workerThreads: false,
   // Each file starts its own servers, on a machine with two cores.
   concurrency: 2,

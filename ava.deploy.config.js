@@ -2,6 +2,6 @@
 export default {
   extensions: ['ts'],
   files: ['deploy/**/*.suite.ts'],
-  timeout: '120s',
+  timeout: '300s',
   workerThreads: false,
 }

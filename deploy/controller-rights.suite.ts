@@ -41,7 +41,7 @@ const unseen = [
 ]
 
 test('the controller does all its work with the rights of the chart, and uses each', async (t) => {
-  t.timeout(120_000)
+  t.timeout(280_000)
   const folder = mkdtempSync(join(tmpdir(), 'nodeleaf-rights-'))
   await using cluster = await startCluster({ inMemory: true, rbac: true, garbageCollection: false })
   t.teardown(() => rmSync(folder, { recursive: true }))
@@ -113,7 +113,7 @@ test('the controller does all its work with the rights of the chart, and uses ea
   )
   await client.call('DELETE', '/api/v1/nodes/node1')
   await eventually('every right is used', () => expected.every((right) => used().includes(right)), {
-    timeoutMs: 40_000,
+    timeoutMs: 120_000,
   }).catch(() => undefined)
   stop.abort()
   await running

@@ -50,7 +50,7 @@ async function begin(it: Scene): Promise<Replica> {
 /** Until the API server has heard of the configuration: an impossible object is refused by it. */
 async function asked(it: Scene): Promise<void> {
   for (const object of [underlay(), l3vni('probe-a', 16000000, 'probe-a')])
-    await eventually('it is let in', async () => (await write(it, object)).status < 300, { timeoutMs: 60_000 })
+    await eventually('it is let in', async () => (await write(it, object)).status < 300, { timeoutMs: 120_000 })
   await eventually('the webhook answers', async () => {
     const { status, body } = await write(it, l3vni('probe-b', 16000000, 'probe-b'), true)
     if (status !== 422) throw new Error(`${status} ${JSON.stringify(body)}`)
@@ -64,7 +64,7 @@ test.serial(
     const it = await stage().scene(t)
     await begin(it)
     await eventually('the CA is in it', async () => (await bundles(it)).every((each) => (each ?? '') !== ''), {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     })
     await asked(it)
     t.is((await write(it, l3vni('red', 100, 'red'))).status, 201)
@@ -168,7 +168,7 @@ test.serial('a caBundle that somebody empties is filled in again', async (t) => 
   const it = await stage().scene(t)
   await begin(it)
   await eventually('the CA is in it', async () => (await bundles(it)).every((each) => (each ?? '') !== ''), {
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
   })
   const before = await bundles(it)
   const emptied = ((await it.get(configuration))['webhooks'] as { clientConfig: object }[]).map((each) => {
@@ -180,7 +180,7 @@ test.serial('a caBundle that somebody empties is filled in again', async (t) => 
     type: 'application/merge-patch+json',
   })
   await eventually('it is there again', async () => (await bundles(it)).every((each, at) => each === before[at]), {
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
   })
   t.deepEqual(await bundles(it), before)
 })

@@ -64,7 +64,7 @@ async function takenOver(t: import('ava').ExecutionContext, it: Scene, before: S
   const { agents } = before
   const anew = () => agents.every(({ welcomes }) => welcomes.length > before.welcomes)
   await eventually('every agent is with the new leader', () => anew() && welcomedBy(agents, next.name), {
-    timeoutMs: 40_000,
+    timeoutMs: 90_000,
   })
   const tookMs = performance.now() - fromMs
   t.is(updatesOf(agents), before.updates)
@@ -147,7 +147,7 @@ test.serial('a leader that freezes is replaced, and when it wakes it writes noth
   // It has work to do the moment it wakes: a change that it has not seen.
   await it.apply(l2vni('meanwhile', 140))
   await eventually('all agents are with the new leader', () => welcomedBy(before.agents, next.name), {
-    timeoutMs: 40_000,
+    timeoutMs: 90_000,
   })
   await it.ready('L2VNI', 'meanwhile')
   await it.delete(pathOf('L2VNI', 'meanwhile'))

@@ -15,8 +15,8 @@ const stage = stageSuite({ inMemory: true })
 
 const nodes = ['node1', 'node2', 'node3']
 const vnis = [110, 111, 112]
-/** So that a leader that cannot renew is replaced while the test watches. */
-const lease = ['--lease-duration', '3s', '--renew-deadline', '2s', '--retry-period', '500ms']
+/** So that a leader that cannot renew is replaced while the test watches, and one that is only slow is not. */
+const lease = ['--lease-duration', '6s', '--renew-deadline', '4s', '--retry-period', '500ms']
 
 function memoryOf({ cluster: { memory } }: Scene): ApiServer {
   if (memory === undefined) throw new Error('this needs the API server in memory')
@@ -115,7 +115,7 @@ const troubles: readonly Trouble[] = [
     'a server that freezes for longer than the Lease',
     async (memory) => {
       memory.front.freeze()
-      await sleep(4500)
+      await sleep(7500)
       memory.front.thaw()
     },
   ],
@@ -123,7 +123,7 @@ const troubles: readonly Trouble[] = [
     'a server that is away',
     async (memory) => {
       await memory.front.down()
-      await sleep(3500)
+      await sleep(6500)
       await memory.front.up()
     },
   ],

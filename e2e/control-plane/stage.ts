@@ -94,7 +94,7 @@ export class Stage implements AsyncDisposable {
 
   /** What a test begins with: nothing is there. */
   async scene(t: ExecutionContext): Promise<Scene> {
-    t.timeout(110_000)
+    t.timeout(280_000)
     await this.#clear()
     const scene = new Scene(this, t)
     t.teardown(() => scene.end())

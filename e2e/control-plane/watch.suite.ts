@@ -13,7 +13,7 @@ async function watched(
   until: (event: WatchEvent, all: readonly WatchEvent[]) => boolean,
 ): Promise<WatchEvent[]> {
   const all: WatchEvent[] = []
-  const abort = AbortSignal.timeout(30_000)
+  const abort = AbortSignal.timeout(60_000)
   for await (const event of api.client.watch(path, abort)) {
     all.push(event)
     if (until(event, all)) return all
