@@ -16,11 +16,11 @@ import type { GuestEvent, ScenarioResult } from './event.ts'
 import { helpText, parseArguments } from './arguments.ts'
 import { jobsOf } from './job.ts'
 import { bundlePrograms } from './programs.ts'
-import { allScenarios, type Scenario } from './scenario.ts'
+import { allScenarios, patienceSeconds, type Scenario } from './scenario.ts'
 import { plan, point } from './tap.ts'
 
 /** A guest that says nothing for this long beyond what a scenario may take is stuck. */
-const PATIENCE_SECONDS = 90
+const SILENCE_SECONDS = 90
 const GUEST_SECONDS = 4000
 /** A guest has one processor, and waits for timers of protocols half of its time: one more than there are processors. */
 const MAX_GUESTS = 3
@@ -65,7 +65,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 2
   }
   const memoryGiB = Math.max(...chosen.map((each) => each.memoryGiB ?? 2))
-  const silenceSeconds = Math.max(...chosen.map((each) => each.timeoutSeconds ?? 120)) + PATIENCE_SECONDS
+  const silenceSeconds = Math.max(...chosen.map(patienceSeconds)) + SILENCE_SECONDS
   const folder = await mkdtemp(join(tmpdir(), 'nodeleaf-e2e-'))
   await bundlePrograms(join(folder, 'programs'))
   const run: Run = {

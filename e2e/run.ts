@@ -12,9 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { GuestEvent } from './event.ts'
 import { jobNamed, type Job } from './job.ts'
 import { Lab } from './lab/lab.ts'
-import { loadScenario } from './scenario.ts'
-
-const DEFAULT_TIMEOUT_SECONDS = 120
+import { loadScenario, patienceSeconds } from './scenario.ts'
 
 function tell(event: GuestEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`)
@@ -45,7 +43,7 @@ async function runJob(lab: Lab, job: Job): Promise<boolean> {
   const over = new AbortController()
   try {
     const scenario = await loadScenario(job.scenario)
-    const timeoutSeconds = scenario.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS
+    const timeoutSeconds = patienceSeconds(scenario)
     lab.datapath = job.datapath
     await Promise.race([
       scenario.run(lab, log),

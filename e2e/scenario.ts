@@ -9,7 +9,7 @@ export interface Scenario {
   readonly name: string
   /** One sentence: what is shown. */
   readonly summary: string
-  /** Seconds it may take. @default 120 */
+  /** Seconds that it takes at most on a machine that is not busy. @default 120 */
   readonly timeoutSeconds?: number
   /** The shapes of the nodes' datapath it is run in; `its own`: once, and it says itself what agents are told. @default both */
   readonly datapaths?: readonly DatapathShape[] | 'its own'
@@ -26,6 +26,14 @@ export interface ScenarioLog {
   step(title: string): void
   /** A measured or remarkable fact, printed with the result whatever it is. */
   note(text: string): void
+}
+
+/** A guest may get a third of a processor. */
+const BUSY = 3
+
+/** Seconds after which it is given up. */
+export function patienceSeconds({ timeoutSeconds = 120 }: Pick<Scenario, 'timeoutSeconds'>): number {
+  return BUSY * timeoutSeconds
 }
 
 const FOLDER = join(import.meta.dirname, 'scenarios')

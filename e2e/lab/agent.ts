@@ -102,7 +102,7 @@ export class Agent {
   /** `nodeleaf-agent uninstall`; the agent is stopped first. @throws CommandError */
   async uninstall(): Promise<string> {
     await this.stop()
-    return run(this.argv('uninstall', ...this.flags()), { timeoutMs: 60_000 })
+    return run(this.argv('uninstall', ...this.flags()), { timeoutMs: 180_000 })
   }
 
   /** What `nodeleaf status -o json` prints, without starting a process. @throws CliError when no agent answers */

@@ -11,7 +11,7 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly input?: string
-  /** @default 30000 */
+  /** @default 60000 */
   readonly timeoutMs?: number
   readonly env?: Readonly<Record<string, string>>
 }
@@ -36,7 +36,7 @@ export function attempt(argv: readonly string[], options: RunOptions = {}): Prom
       file,
       args,
       {
-        timeout: options.timeoutMs ?? 30_000,
+        timeout: options.timeoutMs ?? 60_000,
         killSignal: 'SIGKILL',
         maxBuffer: 64 << 20,
         ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),

@@ -165,24 +165,15 @@ export class ControlPlane {
   }
 
   /** `kubectl wait`: until the condition has that status for what is declared now. */
-  async condition(
-    what: string,
-    type: string,
-    status: 'True' | 'False' | 'Unknown',
-    timeoutMs = 30_000,
-  ): Promise<Condition> {
-    return eventually(
-      `${what} is ${type}=${status}`,
-      async () => {
-        const object = await this.get(what)
-        const conditions = (object?.['status']?.conditions ?? []) as readonly Condition[]
-        const found = conditions.find((each) => each.type === type)
-        if (found?.status === status && (found.observedGeneration ?? 0) >= (object?.metadata.generation ?? 0))
-          return found
-        throw new Error(JSON.stringify(conditions))
-      },
-      { timeoutMs },
-    )
+  async condition(what: string, type: string, status: 'True' | 'False' | 'Unknown'): Promise<Condition> {
+    return eventually(`${what} is ${type}=${status}`, async () => {
+      const object = await this.get(what)
+      const conditions = (object?.['status']?.conditions ?? []) as readonly Condition[]
+      const found = conditions.find((each) => each.type === type)
+      if (found?.status === status && (found.observedGeneration ?? 0) >= (object?.metadata.generation ?? 0))
+        return found
+      throw new Error(JSON.stringify(conditions))
+    })
   }
 
   /** An order to the API server's faults. */

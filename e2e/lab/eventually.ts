@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 export interface EventuallyOptions {
-  /** @default 30000 */
+  /** Generous: a guest may get a tenth of a busy processor. @default 90000 */
   readonly timeoutMs?: number
   /** Time between two looks. @default 200 */
   readonly everyMs?: number
@@ -23,7 +23,7 @@ export async function eventually<T>(
   look: () => Promise<T> | T,
   options: EventuallyOptions = {},
 ): Promise<NonNullable<T>> {
-  const timeoutMs = options.timeoutMs ?? 30_000
+  const timeoutMs = options.timeoutMs ?? 90_000
   const started = performance.now()
   for (;;) {
     let cause: unknown

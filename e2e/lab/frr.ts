@@ -54,7 +54,7 @@ export class Frr {
     const pids = await this.pids()
     const ours = daemons.flatMap((daemon) => pids.get(daemon) ?? [])
     for (const pid of ours) if (alive(pid)) process.kill(pid, signal)
-    await eventually(`FRR ${this.name} ended`, () => !ours.some(alive), { everyMs: 20, timeoutMs: 15_000 })
+    await eventually(`FRR ${this.name} ended`, () => !ours.some(alive), { everyMs: 20 })
   }
 
   /** Process IDs of the daemons that run. */

@@ -171,7 +171,7 @@ export class Lab {
     if (left.length === 0) return left
     // A link or a session may just be on its way.
     return eventually('no differences', async () => ((await this.differences()).length === 0 ? [] : null), {
-      timeoutMs: 5000,
+      timeoutMs: 20_000,
     }).catch(() => this.differences())
   }
 

@@ -27,7 +27,7 @@ export async function isAgain(node: LabNode, before: Snapshot): Promise<void> {
       if (changes.length > 0) throw new Error(`\n${changes.join('\n')}`)
       return true
     },
-    { timeoutMs: 10_000, everyMs: 500 },
+    { everyMs: 500 },
   )
 }
 
@@ -40,7 +40,7 @@ export async function namespaceIsAgain(name: string, before: Snapshot): Promise<
       if (changes.length > 0) throw new Error(`\n${changes.join('\n')}`)
       return true
     },
-    { timeoutMs: 10_000, everyMs: 500 },
+    { everyMs: 500 },
   )
 }
 

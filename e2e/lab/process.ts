@@ -65,7 +65,7 @@ export class LabProcess {
   }
 
   /** Waits until it ended by itself and gives the status. */
-  async ended(timeoutMs = 30_000): Promise<number | string> {
+  async ended(timeoutMs = 90_000): Promise<number | string> {
     await eventually(`${this.name} ends`, () => !this.running, { timeoutMs })
     return this.status
   }

@@ -11,7 +11,7 @@ export class VtyError extends Error {
 }
 
 /** Sends one command in the enable node and gives the answer's text. @throws VtyError */
-export function ask(socketPath: string, command: string, timeoutMs = 10_000): Promise<string> {
+export function ask(socketPath: string, command: string, timeoutMs = 30_000): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath)
     const commands = ['enable', command]

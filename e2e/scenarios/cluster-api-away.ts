@@ -46,7 +46,7 @@ export const scenario: Scenario = {
         `${node.name} is connected`,
         async () => (await node.agent.status()).controller?.state === 'connected',
         {
-          timeoutMs: 60_000,
+          timeoutMs: 120_000,
         },
       )
     }
@@ -58,14 +58,14 @@ export const scenario: Scenario = {
       await plane.apply(l2vni('segment700', { vni: 700 }))
       return true
     })
-    await plane.condition('l2vnis/segment700', 'Ready', 'True', 60_000)
+    await plane.condition('l2vnis/segment700', 'Ready', 'True')
     assert.deepEqual(await since(), transitions, 'no condition went to and fro')
 
     t.step('frozen: connections stand and say nothing')
     await plane.order({ do: 'freeze', forMs: 15_000 })
-    await plane.condition('l3vnis/red', 'Ready', 'True', 60_000)
+    await plane.condition('l3vnis/red', 'Ready', 'True')
     await plane.apply(l2vni('segment701', { vni: 701 }))
-    await plane.condition('l2vnis/segment701', 'Ready', 'True', 90_000)
+    await plane.condition('l2vnis/segment701', 'Ready', 'True')
 
     t.step('nothing was lost')
     t.note(`0 of ${await traffic.stop()} packets lost`)

@@ -44,7 +44,7 @@ export const scenario: Scenario = {
       const writes = await watchWrites()
 
       t.step('its successor is trusted by all, then it signs; nobody is restarted')
-      await eventually('another CA signs', () => kubelet?.last?.signedBy === 'second', { timeoutMs: 90_000 })
+      await eventually('another CA signs', () => kubelet?.last?.signedBy === 'second', { timeoutMs: 180_000 })
       const looks = kubelet.seen.length
       await eventually('the webhook was asked again', () => (kubelet?.seen.length ?? 0) > looks + 1)
       const { seen } = kubelet
@@ -209,7 +209,7 @@ async function servingCertificate({ controllers }: ControlPlane, port: number): 
     rejectUnauthorized: false,
     ALPNProtocols: ['h2', 'http/1.1'],
   })
-  socket.setTimeout(5000, () => socket.destroy(new Error('no handshake')))
+  socket.setTimeout(30_000, () => socket.destroy(new Error('no handshake')))
   socket.once('error', reject)
   socket.once('secureConnect', () => {
     const shown = socket.getPeerX509Certificate()
@@ -225,6 +225,6 @@ const certificatesIn = (pem: string): number => pem.match(/BEGIN CERTIFICATE/g)?
 async function connected(nodes: readonly LabNode[]): Promise<void> {
   for (const { name, agent } of nodes)
     await eventually(`${name} is connected`, async () => (await agent.status()).controller?.state === 'connected', {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     })
 }

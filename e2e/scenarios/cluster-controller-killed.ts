@@ -34,7 +34,7 @@ export const scenario: Scenario = {
         `${node.name} is connected`,
         async () => (await node.agent.status()).controller?.state === 'connected',
         {
-          timeoutMs: 60_000,
+          timeoutMs: 120_000,
         },
       )
     }
@@ -42,7 +42,7 @@ export const scenario: Scenario = {
       `agents are connected ${((performance.now() - began) / 1000).toFixed(1)} s after the start of the controller`,
     )
     await writes.check()
-    await plane.condition('l3vnis/red', 'Ready', 'True', 60_000)
+    await plane.condition('l3vnis/red', 'Ready', 'True')
     await writes.check()
 
     t.step('killed in the middle of a change')
@@ -56,8 +56,7 @@ export const scenario: Scenario = {
     await plane.delete('l2vnis/segment500')
     await controller.start()
     await plane.apply(...SEGMENTS.slice(6))
-    for (const { metadata } of SEGMENTS.slice(1))
-      await plane.condition(`l2vnis/${metadata.name}`, 'Ready', 'True', 60_000)
+    for (const { metadata } of SEGMENTS.slice(1)) await plane.condition(`l2vnis/${metadata.name}`, 'Ready', 'True')
     for (const node of lab.nodes) {
       const { vnis } = await node.agent.status()
       const found = vnis.map(({ vni }) => vni).filter((vni) => vni >= 500)

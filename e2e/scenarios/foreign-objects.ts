@@ -124,7 +124,7 @@ export const scenario: Scenario = {
     t.step("when the user's links go, the resources heal by themselves")
     await node.router.ip('link del br500', 'link del user1', 'link del theirs')
     await node.ip('link del host-500', 'link del br-hs-500', 'link del br-hs-foo', 'link del user2')
-    await ready([node], { timeoutMs: 20_000 })
+    await ready([node])
     for (const name of ['br-hs-500', 'host-500', 'br-hs-foo']) {
       assert.match((await node.link(name))?.ifalias ?? '', /^nodeleaf:L2VNI\//, `${name} is nodeleaf's now`)
     }
