@@ -52,7 +52,7 @@ async function stage(t: ExecutionContext, files: Readonly<Record<string, string>
       return it.store
     },
     async world(holds) {
-      for (let at = 0; at < 2000; at++) {
+      for (let at = 0; at < 12_000; at++) {
         const { world } = it.store
         if (world !== undefined && holds(world)) return world
         await new Promise((resolve) => setTimeout(resolve, 5))

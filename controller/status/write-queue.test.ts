@@ -15,7 +15,7 @@ function queue(options: Partial<ConstructorParameters<typeof WriteQueue>[0]> = {
 
 async function until(condition: () => boolean): Promise<void> {
   for (let at = 0; !condition(); at++) {
-    if (at > 2000) throw new Error('it did not come true')
+    if (at > 12_000) throw new Error('it did not come true')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
