@@ -2,17 +2,18 @@
  * Notices that somebody else changed FRR's configuration. FRR tells nobody when a line comes or goes, so what it would
  * save is read now and then and compared with what is known; a pass then puts it right.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { monotonicClock, type Clock } from '../pace/clock.ts'
 import type { Frr } from './frr/frr.ts'
 
 export interface DriftOptions {
   /** Time between two looks. @default 5000 */
   readonly everyMs?: number
+  readonly clock?: Clock
 }
 
-/** A look may take a three-hundredth of the time: with hundreds of VRFs FRR needs a while to print its configuration. */
-const REST = 300
-const LONGEST_MS = 30_000
+/** A look may take a six-hundredth of the time: with hundreds of VRFs FRR needs a while to print its configuration. */
+const REST = 600
+const LONGEST_MS = 60_000
 
 /**
  * How long to wait after a look, all in milliseconds. Of the last two looks the quicker one counts: one that was slow
@@ -27,15 +28,15 @@ export async function watchDrift(
   frr: Pick<Frr, 'connected' | 'drifted'>,
   changed: () => void,
   signal: AbortSignal,
-  { everyMs = 5000 }: DriftOptions = {},
+  { everyMs = 5000, clock = monotonicClock }: DriftOptions = {},
 ): Promise<void> {
   let before = Infinity
   while (!signal.aborted) {
-    const began = performance.now()
+    const began = clock.now()
     // A daemon that goes away is told by its socket.
     if (frr.connected && (await frr.drifted().catch(() => false))) changed()
-    const took = performance.now() - began
-    await sleep(restMs(took, before, everyMs), undefined, { signal }).catch(() => undefined)
+    const took = clock.now() - began
+    await clock.wait(restMs(took, before, everyMs), signal)
     before = took
   }
 }

@@ -7,7 +7,7 @@ export interface Look {
 }
 
 /** A look may take this part of the time: with thousands of VNIs it takes a while. */
-const PART = 500
+const PART = 1000
 
 /** How long until the next look, `seconds` after the last, or later where that one took long. */
 export function resyncMs(seconds: number, { endMs, tookMs }: Look, nowMs: number): number {
