@@ -1,16 +1,15 @@
 /** A running FRR: reads its configuration and state, enters commands. Everything goes over the vty sockets. */
 import { EventEmitter } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { capabilities } from './capabilities.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { daemons, holders, measured } from './daemons.ts'
 import { FrrError } from './frr-error.ts'
 import { Session } from './config-session.ts'
+import { Hearing } from './hearing.ts'
 import { Link } from './link.ts'
 import { bfdPeersOf, bridgeOf, downOf, evpnVnisOf, sessionsOf, vniCountOf, vrfVnisOf } from './state.ts'
 import { takenEffect, undoPlan } from './refusal.ts'
 import { status } from './vty.ts'
-import { isDeaf, signOf, waitsFor } from './zebra-deaf.ts'
 import type { Capabilities } from './capabilities.ts'
 import type { Ownership } from './daemons.ts'
 import type { KnownTree } from './known-tree.ts'
@@ -50,9 +49,6 @@ interface FrrEvents {
   doubtful: []
 }
 
-/** How long is waited between two looks at whether zebra has mgmtd's configuration; it connects to mgmtd every 250 ms. */
-const HEARD_MS = 200
-
 export class Frr extends EventEmitter<FrrEvents> {
   /** Lines entered in configuration mode since `connect`, undo included: an unchanged plan leaves it as it is. */
   commands = 0
@@ -60,6 +56,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   readonly #links = new Map<Daemon, Link>()
   #version = ''
   #ownership: Ownership = () => []
+  readonly #hearing: Hearing
   #connected = false
   #comingBack = false
   readonly #closed = new AbortController()
@@ -72,6 +69,10 @@ export class Frr extends EventEmitter<FrrEvents> {
     super()
     this.#options = options
     this.#ended = AbortSignal.any([this.#closed.signal, ...(options.signal === undefined ? [] : [options.signal])])
+    this.#hearing = new Hearing(
+      (daemon, line) => this.#show(daemon, line),
+      () => this.late,
+    )
     this.#config = new ConfigWatch({
       mode: options.mode ?? 'external',
       ownership: (line) => this.#ownership(line),
@@ -188,15 +189,7 @@ export class Frr extends EventEmitter<FrrEvents> {
 
   /** What says that zebra does not listen to mgmtd though it answers here, see `zebra-deaf.ts`; undefined: nothing. */
   async signOfDeafness(): Promise<string | undefined> {
-    if (!this.#mgmtdTellsZebra) return undefined
-    const polled = await this.#show('zebra', 'show event poll')
-    try {
-      return signOf({ polled, ...(await this.#mgmtd()) })
-    } catch (error) {
-      // A commit that zebra does not hear of keeps mgmtd from answering.
-      if (this.late !== 'mgmtd') throw error
-      return signOf({ polled, transactions: '', backends: '' })
-    }
+    return this.#mgmtdTellsZebra ? this.#hearing.signOfDeafness() : undefined
   }
 
   /** How many VNIs zebra has: the same question for a thousand of them as for one. */
@@ -340,7 +333,7 @@ export class Frr extends EventEmitter<FrrEvents> {
       link.whenCaughtUp(() => this.#caughtUp())
     }
     await this.#probe()
-    await this.#heard()
+    if (this.#mgmtdTellsZebra) await this.#hearing.whole(this.#ended)
     this.#connected = this.#links.size === daemons.length
   }
 
@@ -363,30 +356,6 @@ export class Frr extends EventEmitter<FrrEvents> {
   /** Whether lines for zebra go to mgmtd. */
   get #mgmtdTellsZebra(): boolean {
     return this.#ownership('vrf x').includes('mgmtd')
-  }
-
-  async #mgmtd(): Promise<{ readonly transactions: string; readonly backends: string }> {
-    const transactions = await this.#show('mgmtd', 'show mgmt transaction all')
-    return { transactions, backends: await this.#show('mgmtd', 'show mgmt backend-adapter all') }
-  }
-
-  /**
-   * Until mgmtd waits for nothing from zebra, or zebra answers and takes nothing. mgmtd takes lines before zebra has
-   * connected to it, and then brings zebra its configuration as it is: of what was taken out meanwhile zebra never hears.
-   */
-  async #heard(): Promise<void> {
-    if (!this.#mgmtdTellsZebra) return
-    const look = async () => {
-      const waits = waitsFor(await this.#mgmtd())
-      if (waits !== undefined) await this.vniCount()
-      return waits
-    }
-    try {
-      await isDeaf(look, () => sleep(HEARD_MS, undefined, { signal: this.#ended }).catch(() => undefined))
-    } catch (error) {
-      // One that is late is told by the next that asks it.
-      if (!(error instanceof FrrError && error.code === 'busy')) throw error
-    }
   }
 
   #lost(daemon: Daemon, link: Link): void {
