@@ -5,6 +5,8 @@ export interface Bounds {
   /** For somebody to lead, while nobody is known to: the agent is kept, which costs less than a dial after the other. */
   readonly electionMs: number
   readonly helloMs: number
+  /** For the agent's end of a connection to answer a ping; then the connection is taken for dead. */
+  readonly pongMs: number
   /** For the stream to take one message. */
   readonly stallMs: number
   /** For the agent to have an update on its disk. */
@@ -25,6 +27,7 @@ export const defaultBounds: Bounds = {
   identifyMs: 30_000,
   electionMs: 15_000,
   helloMs: 10_000,
+  pongMs: 3000,
   stallMs: 15_000,
   acknowledgementMs: 60_000,
   hangUpMs: 2000,

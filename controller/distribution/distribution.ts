@@ -47,7 +47,6 @@ const ELECTION_LOOK_MS = 250
 
 const SERVER_OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 3000,
   // A connection without a stream.
   'grpc.max_connection_idle_ms': 60_000,
   'grpc.max_concurrent_streams': 16,
@@ -75,7 +74,7 @@ export class Distribution implements AsyncDisposable {
   readonly #refusals: Refusals
   readonly #sessions = new Map<string, Session>()
   readonly #rounds = new Rounds<Session>((session) => session.advance())
-  readonly #server = new Server(SERVER_OPTIONS)
+  readonly #server: Server
   /** All streams, with the ADDRESS:PORT of who dialled. */
   readonly #calls = new Map<Call, string>()
   #listener: Listener | undefined
@@ -97,6 +96,7 @@ export class Distribution implements AsyncDisposable {
       controller: options.name,
       sever: (peer) => this.#listener?.sever(peer),
     }
+    this.#server = new Server({ ...SERVER_OPTIONS, 'grpc.keepalive_timeout_ms': this.#bounds.pongMs })
     this.#server.addService(service, { connect: (call: Call) => void this.#guarded(call) })
   }
 

@@ -25,6 +25,8 @@ export interface SimulatedAgentOptions {
   readonly token?: string | undefined
   /** PEM: proves the node instead of a token. */
   readonly certificate?: { readonly cert: string; readonly key: string }
+  /** For the controller to answer a ping; then the connection is taken for dead. @default 3000 */
+  readonly pongMs?: number
   /** What the agent has on its disk. @default nothing */
   readonly revision?: string
   readonly refusedDigest?: string
@@ -80,7 +82,7 @@ export class SimulatedAgent implements Disposable {
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_channelz': 0,
       'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 3000,
+      'grpc.keepalive_timeout_ms': options.pongMs ?? 3000,
       ...(options.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': options.serverName }),
     })
     const metadata = new Metadata()
