@@ -207,7 +207,7 @@ test('a directory that is away leaves the world as it was', async (t) => {
   const it = await stage(t, { 'a.yaml': resource('L2VNI', 'a', '{ vni: 1 }') })
   const before = await it.world(() => true)
   rmSync(it.config, { recursive: true })
-  for (let at = 0; at < 2000 && !it.log.some((line) => line.includes('what was planned stays')); at++)
+  for (let at = 0; at < 12_000 && !it.log.some((line) => line.includes('what was planned stays')); at++)
     await new Promise((resolve) => setTimeout(resolve, 5))
   t.true(it.log.some((line) => line.includes('what was planned stays')))
   t.is(it.store.world?.snapshot, before.snapshot)

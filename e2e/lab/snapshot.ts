@@ -18,6 +18,7 @@ const VOLATILE = new Set([
   'expires',
   'nhid',
   'operstate',
+  'tentative',
   'topology_change',
   'topology_change_detected',
   'root_path_cost',
