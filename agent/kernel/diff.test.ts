@@ -133,8 +133,6 @@ test('links are made down before FRR is told, raised after it, and deleted when 
   t.true(before.indexOf('create bridge br100 in router') < before.indexOf('create vxlan vx100 in router'))
   t.true(before.every((text) => !/veth|raise (vrf|vxlan|bridge)/.test(text)))
   const after = texts('raise')
-  t.true(after.indexOf('create route 0.0.0.0/0 table 10100 in router') < after.indexOf('raise vrf red in router'))
-  t.false(before.includes('create route 0.0.0.0/0 table 10100 in router'), 'zebra must know the VRF before its routes')
   t.true(after.indexOf('raise vxlan vx100 in router') < after.indexOf('create veth pe-100 in router'))
   t.deepEqual(texts('remove'), [])
   const away = diff([], new SimulatedKernel(desired(whole, FACTS)).observed)
@@ -148,6 +146,17 @@ test("a veth's end on the host is made last and up, so that it has a carrier fro
   const texts = diff(desired(whole, FACTS), new SimulatedKernel([]).observed).map(({ text }) => text)
   const found = texts.filter((text) => /^(create|raise) veth (pe|host)-100 /.test(text))
   t.deepEqual(found, ['create veth pe-100 in router', 'create veth host-100 in host'])
+})
+
+test('a shard is up before its VLANs, and its ports when the ends on the host are', (t) => {
+  const texts = diff(desired(whole, facts('single')), new SimulatedKernel([]).observed).map(({ text }) => text)
+  const at = (text: RegExp): readonly number[] => texts.flatMap((found, place) => (text.test(found) ? [place] : []))
+  const [shards, vlans, svis] = [at(/^raise (bridge|vxlan) nl(br|vx)/), at(/^create VNI/), at(/^raise vlan svi/)]
+  const [ends, ports] = [at(/^create veth host-\d+ in host/), at(/^raise veth pe-\d+ in router/)]
+  for (const found of [shards, vlans, svis, ends, ports]) t.true(found.length > 0, texts.join('\n'))
+  t.true(Math.max(...shards) < Math.min(...vlans))
+  t.true(Math.max(...vlans) < Math.min(...svis))
+  t.true(Math.max(...ends) < Math.min(...ports))
 })
 
 test('a shard that goes is down before its ports leave; one that stays is left alone', (t) => {

@@ -71,7 +71,12 @@ function leaving(link: LinkObject, surviving: Surviving): [rank: number, stage: 
  * interface that went up (zebra/interface.c, if_up), and bgpd then walks all MACs (bgpd/bgp_mac.c).
  */
 function isLoweredFirst(link: LinkObject): boolean {
-  return link.up && (link.kind === 'bridge' || link.kind === 'vxlan') && shardOf(link.name) !== undefined
+  return link.up && isOfShard(link)
+}
+
+/** What the VNIs of a shard share. */
+function isOfShard(link: LinkObject): link is Extract<LinkObject, { kind: 'bridge' | 'vxlan' }> {
+  return (link.kind === 'bridge' || link.kind === 'vxlan') && shardOf(link.name) !== undefined
 }
 
 /** Smaller comes first within a stage. */
@@ -87,6 +92,8 @@ const RANK = {
   /** When the shape changes: FRR has let go of all VNIs by then, and takes up none before they are gone. */
   freeVxlan: 13.5,
   freeVlan: 17,
+  /** A shard is up before its VLANs: zebra tells bgpd of each VNI once then, not once more as each of the two comes up. */
+  raiseShard: { bridge: 17.2, vxlan: 17.4 },
   vlan: 18,
   raise: { loopback: 20, dummy: 20, vrf: 21, bridge: 22, vxlan: 23, vlan: 24, veth: 26, nic: 26 },
   address: 30,
@@ -110,9 +117,9 @@ function rankOf(operation: Operation): number {
     case 'route':
       return isClosing(object) ? RANK.close : RANK.route
     case 'link':
-      // The host's end follows the one that makes the pair.
       if (operation.do === 'lower') return RANK.free
-      if (operation.do === 'raise') return RANK.raise[object.kind]
+      if (operation.do === 'raise') return isOfShard(object) ? RANK.raiseShard[object.kind] : RANK.raise[object.kind]
+      // The host's end follows the one that makes the pair.
       return RANK.link[object.kind] + (object.kind === 'veth' && object.namespace === 'host' ? 0.5 : 0)
   }
 }
@@ -193,11 +200,12 @@ function isChangedEarly(link: LinkObject): boolean {
 }
 
 /**
- * Not a veth, whose ends come up as they are made, the host's last: it has a carrier from the beginning. A speaker on the host
- * that sees it without one, while the link that it replaces has the same subnet, may lose routes as that one goes.
+ * A shard's port comes up when the host's end is up: its carrier comes with it, where it would come and go, and each time
+ * zebra tells all daemons. Other veths come up as they are made, the host's end last: a speaker on the host that sees its
+ * link without a carrier, while the one that it replaces has the same subnet, may lose routes as that one goes.
  */
 function raisedLater(link: LinkObject): boolean {
-  return !isEarly(link) && link.kind !== 'veth'
+  return !isEarly(link) && (link.kind !== 'veth' || link.vlan !== undefined)
 }
 
 function dependencies(link: LinkObject): string[] {

@@ -61,20 +61,21 @@ function* create(link: LinkObject, world: World): Talk {
     throw nameTaken(link, cause)
   }
   const index = indexOf(world, link.namespace, name)
-  const upNow = link.kind === 'dummy' || link.kind === 'veth' || (link.kind === 'bridge' && link.namespace === 'host')
+  const vlan = vlanOf(link)
+  const upNow =
+    link.kind === 'dummy' ||
+    (link.kind === 'veth' && vlan === undefined) ||
+    (link.kind === 'bridge' && link.namespace === 'host')
   const rest = {
     alias: aliasOf(link.for),
     mtu: late ? link.mtu : undefined,
     addrGenMode: link.addrGenMode,
     bridgePort: 'bridgePort' in link ? link.bridgePort : undefined,
   }
-  const vlan = vlanOf(link)
   try {
     yield ask(link, [
-      ...linkChangeRequests(index, rest),
-      // A new port is in its VLAN before it is up.
+      ...linkChangeRequests(index, { ...rest, up: upNow && link.up ? true : undefined }),
       ...(vlan === undefined ? [] : vlanRequests(index, vlan, undefined)),
-      ...(upNow && link.up ? linkChangeRequests(index, { up: true }) : []),
     ])
   } catch (error) {
     try {
