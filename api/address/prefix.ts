@@ -22,7 +22,11 @@ export const bitsOf = (family: Family): number => (family === 4 ? 32 : 128)
 
 /** Reads `192.0.2.1` or `2001:db8::1`. IPv6 zones and embedded IPv4 (`::ffff:192.0.2.1`) are not accepted. */
 export function parseAddress(text: string): Address | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return { family: 4, value: toNumber(ipaddr.IPv4.parse(text)) }
+  // Asked about an IPv6 address, ipaddr.js throws a TypeError inside, and V8 reads the source again for its message.
+  if (text.includes('.')) {
+    const decimal = ipaddr.IPv4.isValidFourPartDecimal(text)
+    return decimal ? { family: 4, value: toNumber(ipaddr.IPv4.parse(text)) } : undefined
+  }
   if (!/^[0-9a-fA-F:]+$/.test(text) || !ipaddr.IPv6.isValid(text)) return undefined
   return { family: 6, value: toNumber(ipaddr.IPv6.parse(text)) }
 }
