@@ -43,7 +43,7 @@ export function changedFields(want: LinkObject, have: LinkObject): LinkField[] {
   if (want.kind !== 'nic' && want.master !== have.master) fields.push('master')
   if (differs(want.addrGenMode, have.addrGenMode)) fields.push('addrGenMode')
   if (want.kind === 'bridge' && have.kind === 'bridge') {
-    const options = ['mcastSnooping', 'vlanFiltering', 'vlanDefaultPvid'] as const
+    const options = ['mcastSnooping', 'vlanFiltering', 'vlanDefaultPvid', 'forwardDelay'] as const
     if (options.some((option) => differs(want[option], have[option]))) fields.push('bridgeOptions')
   }
   if (want.kind === 'vxlan' && have.kind === 'vxlan' && want.local !== have.local) fields.push('local')

@@ -191,8 +191,8 @@ function dataOf(link: LinkObject): LinkData | undefined {
     case 'vrf':
       return { kind: 'vrf', table: link.table }
     case 'bridge': {
-      const { mcastSnooping, vlanFiltering, vlanDefaultPvid } = link
-      return { kind: 'bridge', mcastSnooping, vlanFiltering, vlanDefaultPvid }
+      const { mcastSnooping, vlanFiltering, vlanDefaultPvid, forwardDelay } = link
+      return { kind: 'bridge', mcastSnooping, vlanFiltering, vlanDefaultPvid, forwardDelay }
     }
     case 'vxlan': {
       const { vni, local, port } = link

@@ -31,11 +31,16 @@ export type LinkObject = LinkCommon &
     | { readonly kind: 'vrf'; readonly table: number }
     | {
         readonly kind: 'bridge'
-        /** Absent, like the next two: as the kernel has it. */
+        /** Absent, like the next three: as the kernel has it. */
         readonly mcastSnooping?: boolean
         readonly vlanFiltering?: boolean
         /** 0: ports join no VLAN by themselves. */
         readonly vlanDefaultPvid?: number
+        /**
+         * Hundredths of a second. 0: the kernel tells of a port that came up once, and not again when this is over, though
+         * without STP it forwards at once (net/bridge/br_stp.c, br_make_forwarding).
+         */
+        readonly forwardDelay?: number
       }
     | {
         readonly kind: 'vxlan'

@@ -164,6 +164,7 @@ function linkObject(
         mcastSnooping: data.mcastSnooping ?? false,
         vlanFiltering: data.vlanFiltering ?? false,
         ...(data.vlanDefaultPvid === undefined ? {} : { vlanDefaultPvid: data.vlanDefaultPvid }),
+        ...(data.forwardDelay === undefined ? {} : { forwardDelay: data.forwardDelay }),
       }
     case 'vxlan':
       return {

@@ -187,7 +187,7 @@ test.serial("a veth's port is in its VLAN only, whatever it was in before", asyn
     name: 'host-9',
     peer: { namespace: 'router', name: 'pe-9' },
   }
-  t.deepEqual(await kernel.apply([to('create', pe), to('create', far)]), [])
+  t.deepEqual(await kernel.apply([to('create', pe), to('create', far), to('raise', pe)]), [])
   const only = (vid: number) => [{ vid, pvid: true, untagged: true }]
   t.deepEqual(vlansOf('pe-9').vlans, only(9))
   t.regex(sh(`ip -n ${NETNS} link show pe-9; ip link show host-9`), /pe-9.*UP[^]*host-9.*UP/)

@@ -131,7 +131,9 @@ function typeOf(link: LinkObject, hostPid: number): string | undefined {
     case 'bridge': {
       const filtering = link.vlanFiltering === true ? ' vlan_filtering 1' : ''
       const pvid = link.vlanDefaultPvid === undefined ? '' : ` vlan_default_pvid ${link.vlanDefaultPvid}`
-      return `type bridge${link.mcastSnooping === undefined ? '' : ` mcast_snooping ${Number(link.mcastSnooping)}`}${filtering}${pvid}`
+      const delay = link.forwardDelay === undefined ? '' : ` forward_delay ${link.forwardDelay}`
+      const snooping = link.mcastSnooping === undefined ? '' : ` mcast_snooping ${Number(link.mcastSnooping)}`
+      return `type bridge${delay}${snooping}${filtering}${pvid}`
     }
     case 'vlan':
       return `type vlan id ${link.vid}`

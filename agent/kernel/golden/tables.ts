@@ -74,7 +74,7 @@ function rowOf(link: LinkObject, number: (namespace: Namespace, name: string) =>
 function dataOf(link: LinkObject): LinkData | undefined {
   switch (link.kind) {
     case 'bridge':
-      return { kind: 'bridge', mcastSnooping: link.mcastSnooping, vlanFiltering: link.vlanFiltering, vlanDefaultPvid: 0 }
+      return { kind: 'bridge', mcastSnooping: link.mcastSnooping, vlanFiltering: link.vlanFiltering, vlanDefaultPvid: 0, forwardDelay: link.forwardDelay }
     case 'vxlan':
       return { kind: 'vxlan', vni: link.vni, vniFilter: link.vni === undefined, local: link.local, port: link.port }
     case 'vlan':

@@ -20,6 +20,7 @@ export function perVni(needs: OverlayNeeds): Overlay {
         ...(vrf === undefined ? {} : { master: vrf }),
         ...(mac === undefined ? {} : { mac }),
         mcastSnooping: false,
+        forwardDelay: 0,
       },
       {
         ...common,

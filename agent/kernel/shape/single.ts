@@ -28,6 +28,7 @@ export function shard(number: number, mtu: number, router: RouterPlan, local: st
       mcastSnooping: false,
       vlanFiltering: true,
       vlanDefaultPvid: 0,
+      forwardDelay: 0,
     },
     {
       ...common,
