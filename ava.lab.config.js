@@ -2,7 +2,7 @@
 export default {
   extensions: ['ts'],
   files: ['**/*.lab.ts'],
-  timeout: '120s',
+  timeout: '300s',
   workerThreads: false,
   // The checkout is read-only in the guest.
   cache: false,

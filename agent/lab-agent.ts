@@ -73,6 +73,20 @@ export class LabAgent {
     })
   }
 
+  /**
+   * Waits until no IPv6 address of the host or its router is tentative any more, and the NIC, when it is the host's, has
+   * its link-local one: the kernel brings that by itself, a second or two after the link is up.
+   */
+  async still(): Promise<void> {
+    const addresses = (namespace: string, which: string): string =>
+      sh(`[ ! -e /run/netns/${namespace} ] || ip -n ${namespace} -o -6 addr show ${which}`)
+    await eventually('duplicate address detection is over', () => {
+      const isHosts = sh(`ip -n ${this.host} -br link`).includes('eth1')
+      if (isHosts && !addresses(this.host, 'scope link').includes('eth1')) return false
+      return [this.host, this.router].every((namespace) => addresses(namespace, 'tentative') === '')
+    })
+  }
+
   write(file: string, text: string): void {
     writeFileSync(join(this.#base, 'draft'), text)
     renameSync(join(this.#base, 'draft'), join(this.configDir, file))

@@ -38,7 +38,10 @@ export class Machine {
       ip -6 route add fd99::/64 via fd00:10::1 metric 55
       sysctl -qw net.ipv4.conf.eth1.rp_filter=2 net.ipv6.conf.eth1.accept_ra=0
       ip link set eth1 alias uplink
-      for i in $(seq 50); do ip -6 addr show dev eth1 | grep -q tentative || break; sleep 0.1; done; sleep 0.2`)
+      for i in $(seq 300); do
+        ip -6 addr show dev eth1 scope link | grep -q fe80 && [ -z "$(ip -6 addr show dev eth1 tentative)" ] && break
+        sleep 0.1
+      done; sleep 0.2`)
   }
 
   open(): Kernel {
@@ -65,6 +68,19 @@ export class Machine {
     t.deepEqual([...create, ...raise, ...plug, ...remove], [])
   }
 
+  /** Waits until nothing changes by itself any more: link-local addresses come seconds after a link is up. */
+  still(): void {
+    const look = ['', `-n ${NETNS}`].map((where) => `ip ${where} -o link; ip ${where} -o -6 addr`).join('; ')
+    sh(`same=0; before=
+      for i in $(seq 300); do
+        now=$(${look})
+        case $now in "$before") same=$((same + 1)) ;; *) same=0 ;; esac
+        case $now in *tentative*) same=0 ;; esac
+        [ $same -lt 10 ] || break
+        before=$now; sleep 0.3
+      done`)
+  }
+
   /** The host as `ip` shows it, a line each. */
   snapshot(): string[] {
     return sh(`for f in -4 -6; do ip $f -d -o route show table all; ip $f rule; ip $f -d -o addr; done; ip -d -o link`)
@@ -82,7 +98,7 @@ export class Machine {
 
 /** IPv6 takes a moment for duplicate address detection. */
 export async function settled<T>(read: () => T, want: T): Promise<T> {
-  for (let attempt = 0; attempt < 40; attempt++) {
+  for (let attempt = 0; attempt < 300; attempt++) {
     const now = read()
     if (JSON.stringify(now) === JSON.stringify(want)) return now
     await setTimeout(100)

@@ -139,7 +139,7 @@ test('a feed that is closed, or not watched any more, lets the process end', (t)
     const feed = Feed.open({ groups: ['link'] })
     feed.watch(() => {})
     setImmediate(() => feed.${end}())`
-    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 })
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { timeout: 100_000 })
     t.is(status, 0, stderr.toString())
   }
 })
@@ -156,7 +156,7 @@ test('an exit, and a worker that is terminated, with open watches are clean', (t
       })\`, { eval: true })
     worker.on('message', async () => { await worker.terminate(); process.exit(7) })`
   const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    timeout: 20_000,
+    timeout: 100_000,
   })
   t.is(signal, null, stderr.toString())
   t.is(status, 7, stderr.toString())
@@ -171,6 +171,6 @@ test('what a watch throws is an uncaught exception', (t) => {
     const netns = ${JSON.stringify(lab.path)}
     Feed.open({ groups: ['link'], netns }).watch(() => { throw new Error('from the watch') })
     changeLink(Netlink.open({ netns }), 1, { up: false })`
-  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 })
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { timeout: 100_000 })
   t.is(status, 9, stderr.toString())
 })
