@@ -24,6 +24,7 @@ spec: {vni: 110, vrf: red, gatewayIPs: [10.110.0.1/24], hostMaster: {type: Linux
 export async function agentSuite(shape: DatapathShape): Promise<void> {
   const agent = new LabAgent(shape === 'single' ? 's' : 'a', { datapath: shape })
   const routed = (vni: number): string => (shape === 'single' ? `svi${vni}` : `br${vni}`)
+  await agent.still()
   const before = await snapshotOf(agent.host)
   const links = (namespace: string): string => sh(`ip -n ${namespace} -br link`)
   const running = (): string => sh(`vtysh -N ${agent.router} -c 'show running-config'`)
@@ -104,6 +105,7 @@ export async function agentSuite(shape: DatapathShape): Promise<void> {
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     test.serial(`an agent that comes back after ${signal} adopts everything: no writes, no commands`, async (t) => {
+      await agent.still()
       const [host, router] = [await snapshotOf(agent.host), await snapshotOf(agent.router)]
       const frr = sh(`cat /run/frr/${agent.router}/bgpd.pid`)
       t.is(await agent.stop(signal), signal === 'SIGTERM' ? 0 : signal)
@@ -159,6 +161,9 @@ export async function agentSuite(shape: DatapathShape): Promise<void> {
   })
 
   test.serial('a daemon of FRR that dies comes back with its configuration', async (t) => {
+    // What a daemon starts with is written a moment after the change.
+    const kept = () => sh(`cat /run/frr/${agent.router}/managed/bgpd.conf`)
+    await eventually('what runs is kept', () => kept().includes('vrf red') && !kept().includes('vrf blue'))
     const { counters } = await agent.status()
     sh(`kill -9 $(cat /run/frr/${agent.router}/bgpd.pid)`)
     await eventually('bgpd is configured', () => running().includes('router bgp 64514 vrf red'))
