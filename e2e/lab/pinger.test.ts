@@ -9,6 +9,11 @@ test('a packet that was still under way at the end is not lost', (t) => {
   t.like(result, { sent: 4, received: 3, lost: 0, gapMs: 0 })
 })
 
+test('packets that were sent after the end was asked for are not judged', (t) => {
+  const text = `${answers(1, 2, 4)}3/4 packets, 25% loss, min/avg/ewma/max = 1/1/1/1 ms\n${answers(5)}9 packets transmitted, 4 received`
+  t.like(losses(text, 50, 4), { sent: 4, lost: 1, gapMs: 50 })
+})
+
 test('losses are counted, and the longest gap is measured', (t) => {
   const result = losses(`${answers(1, 3, 7)}9 packets transmitted, 3 received`, 50)
   t.like(result, { lost: 6, gapMs: 150 })

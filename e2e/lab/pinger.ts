@@ -1,6 +1,7 @@
 /** ping, once with a result and for a while with the loss counted. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { attempt } from './command.ts'
+import { eventually } from './eventually.ts'
 
 export interface PingOptions {
   /** @default 1 */
@@ -24,7 +25,7 @@ export interface PingResult {
 }
 
 export interface PingerResult extends PingResult {
-  /** Packets without an answer; the very last one does not count when it was still under way. */
+  /** Packets without an answer; those that were still under way do not count. */
   readonly lost: number
   /** The longest time without an answer, from the sequence numbers that are missing. */
   readonly gapMs: number
@@ -69,11 +70,38 @@ export function startPinger(namespace: string, address: string, options: PingOpt
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   return {
     async stop() {
+      const judged = await answeredUntil(child, () => text)
       interrupt(child)
       await ended
-      return losses(text, (options.interval ?? 0.05) * 1000)
+      return losses(text, (options.interval ?? 0.05) * 1000, judged)
     },
   }
+}
+
+/**
+ * Asks how many packets were sent until now (ping says it on SIGQUIT), and waits until all of them had the time to be
+ * answered: on a busy machine several are under way at any moment. Undefined when it does not say.
+ */
+async function answeredUntil(child: ChildProcess, text: () => string): Promise<number | undefined> {
+  const soon = (what: string, holds: () => boolean): Promise<unknown> =>
+    eventually(what, () => child.exitCode !== null || holds(), { timeoutMs: 5000, everyMs: 10 }).catch(() => undefined)
+  // Before its first answer it may not listen to signals yet.
+  if (child.exitCode !== null || !ANSWER.test(text())) return undefined
+  child.kill('SIGQUIT')
+  await soon('ping says how many it has sent', () => sentUntilNow(text()) !== undefined)
+  const sent = sentUntilNow(text())
+  if (sent === undefined) return undefined
+  await soon('they are answered', () => [...text().matchAll(ANSWERS)].some(([, sequence]) => Number(sequence) >= sent))
+  return sent
+}
+
+const ANSWER = /icmp_seq=(\d+) (?:ttl|hop)/
+const ANSWERS = new RegExp(ANSWER, 'g')
+
+/** `7/7 packets, 0% loss`: received and sent. */
+function sentUntilNow(text: string): number | undefined {
+  const sent = /\d+\/(\d+) packets, /.exec(text)?.[1]
+  return sent === undefined ? undefined : Number(sent)
 }
 
 /** SIGINT lets ping print its summary. */
@@ -86,10 +114,11 @@ function summary(text: string): PingResult {
   return { sent: Number(counts?.[1] ?? 0), received: Number(counts?.[2] ?? 0), text }
 }
 
-/** Loss by sequence number. Exported for its test. */
-export function losses(text: string, intervalMs: number): PingerResult {
-  const { sent, received } = summary(text)
-  const answered = new Set([...text.matchAll(/icmp_seq=(\d+) (?:ttl|hop)/g)].map((match) => Number(match[1])))
+/** Loss by sequence number, of all that were sent or only of the first `judged`. Exported for its test. */
+export function losses(text: string, intervalMs: number, judged = Infinity): PingerResult {
+  const { sent: all, received } = summary(text)
+  const sent = Math.min(all, judged)
+  const answered = new Set([...text.matchAll(ANSWERS)].map((match) => Number(match[1])))
   const missing: number[] = []
   for (let sequence = 1; sequence <= sent; sequence++) if (!answered.has(sequence)) missing.push(sequence)
   if (missing.at(-1) === sent && missing.at(-2) !== sent - 1) missing.pop()

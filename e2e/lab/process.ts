@@ -42,7 +42,7 @@ export class LabProcess {
     })
   }
 
-  /** Sends a signal and waits until it is gone; SIGKILL follows after 15 s. */
+  /** Sends a signal and waits until it is gone; SIGKILL follows after a minute. */
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.child
     if (child === undefined || !this.running) return
@@ -50,7 +50,7 @@ export class LabProcess {
     child.kill(signal)
     // One that was stopped takes no other signal.
     if (signal !== 'SIGKILL') child.kill('SIGCONT')
-    const giveUp = setTimeout(() => child.kill('SIGKILL'), 15_000)
+    const giveUp = setTimeout(() => child.kill('SIGKILL'), 60_000)
     await ended
     clearTimeout(giveUp)
   }
