@@ -287,6 +287,8 @@ test.serial('a VNI that is taken out as soon as mgmtd is back is taken from zebr
     await goTo(t, want, 'two VPNs')
     managed.save(want)
     await until(async () => (await frr.vrfVnis()).length === 2, 'both VNIs')
+    // What zebra has to say to mgmtd is said: it would be mute for good.
+    for (let times = 0; times < 10; times++) await frr.vniCount()
     const back = new Promise<void>((resolve) => frr.once('connected', () => resolve()))
     process.kill(Number(readFileSync(join(managed.socketsDir, 'mgmtd.pid'), 'utf8')), 'SIGKILL')
     await back

@@ -55,6 +55,11 @@ test('a zebra that polls its connection to mgmtd listens, whatever mgmtd waits f
   t.is(signOf({ polled: hears, transactions: noTransaction, backends: zebra() }), undefined)
 })
 
+test('a zebra that listens may be mute when mgmtd does not know it', (t) => {
+  const backends = 'MGMTD Backend Adapters\n  Client: \t\t\tUnknown-FD-17\n    Msg-Recvd: \t\t\t0\n  Total: 1'
+  t.is(signOf({ polled: hears, transactions: noTransaction, backends }), 'connection')
+})
+
 test('a zebra that does not may be deaf, though mgmtd waits for nothing yet, or does not answer', (t) => {
   const sign = signOf({ polled: deaf, transactions: transaction(0), backends: zebra() })
   t.is(sign, 'transaction 8, 17 bytes received, 26 sent')

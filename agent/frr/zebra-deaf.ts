@@ -6,7 +6,8 @@
  * the next one: an event of the closed socket stays behind (lib/mgmt_msg.c, msg_conn_disconnect; mended in 10.6), for
  * which lib/event.c, _event_add_read_write takes the new one as scheduled. mgmtd waits ten minutes for zebra's answer to
  * its first configuration, or to the next commit, and keeps the running datastore locked meanwhile. If mgmtd is started
- * again, zebra does not see even that. Only a start of zebra helps.
+ * again, zebra does not see even that. Only a start of zebra helps. It may be mute in the same way: when mgmtd dies while
+ * zebra is about to write to it, that event stays behind, and zebra never tells the next mgmtd who it is.
  */
 
 /**
@@ -16,6 +17,8 @@
  * There are many such steps in a first configuration, which may be large: each moves the bytes that mgmtd counts.
  */
 const LOOKS = 10
+
+const NO_CONNECTION = 'connection'
 
 /** What FRR says of itself. */
 export interface Told {
@@ -34,14 +37,16 @@ export function waitsFor({ transactions, backends }: Omit<Told, 'polled'>): stri
   const first = /Txn-Id:\s*(\d+)\s+Session-Id:\s*0\s+Type:\s*CONFIG\b/.exec(transactions)?.[1]
   if (first !== undefined) return `transaction ${first}, ${movedIn(backends)}`
   if (!backends.startsWith('MGMTD Backend Adapters')) return undefined
-  return /^\s*Client:\s*zebra\s*$/m.test(backends) ? undefined : 'connection'
+  return /^\s*Client:\s*zebra\s*$/m.test(backends) ? undefined : NO_CONNECTION
 }
 
 /** A sign that zebra may be deaf; the same one at every look when it is. Undefined: it listens. */
 export function signOf(told: Told): string | undefined {
+  const waits = waitsFor(told)
+  if (waits === NO_CONNECTION) return waits
   const listens = listensIn(told.polled)
   if (listens === true) return undefined
-  return waitsFor(told) ?? (listens === false ? `reader, ${movedIn(told.backends)}` : undefined)
+  return waits ?? (listens === false ? `reader, ${movedIn(told.backends)}` : undefined)
 }
 
 /**
