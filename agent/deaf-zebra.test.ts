@@ -5,8 +5,9 @@ import { ManualClock } from '../pace/manual-clock.ts'
 
 const LONG_MS = 60_000
 const TEN_MINUTES_MS = 600_000
-const RESTARTED = 'zebra does not listen to mgmtd any more, so no VRF gets a VNI or loses one: it is started again'
-const RESTART = 'zebra does not listen to mgmtd any more, so no VRF gets a VNI or loses one: restart zebra'
+const RESTARTED =
+  'zebra and mgmtd do not hear each other any more, so no VRF gets a VNI or loses one: it is started again'
+const RESTART = 'zebra and mgmtd do not hear each other any more, so no VRF gets a VNI or loses one: restart zebra'
 
 type Sign = string | undefined | Error
 

@@ -54,7 +54,7 @@ export class DeafZebra {
   #found(): void {
     if (this.#clock.now() - this.#deafAt < DEAF_MS) return
     this.#deafAt = this.#clock.now()
-    const what = 'zebra does not listen to mgmtd any more, so no VRF gets a VNI or loses one'
+    const what = 'zebra and mgmtd do not hear each other any more, so no VRF gets a VNI or loses one'
     this.#log.warn(`${what}: ${this.#kill === undefined ? 'restart zebra' : 'it is started again'}`)
     this.#kill?.()
   }
