@@ -58,9 +58,13 @@ export const scenario: Scenario = {
       'addr add 10.78.1.1/24 dev user1',
       'route add 10.78.9.0/24 dev user1 table 7701',
     )
-    const before = await eventually('addresses are no longer tentative', async () => {
-      const lines = await theirs(node)
-      return lines.some((line) => line.includes('tentative')) ? null : lines
+    const before = await eventually('their addresses are there, and no longer tentative', async () => {
+      const [own, tentative] = await Promise.all([
+        Promise.all(['br500', 'user1'].map((name) => node.router.exec('ip', '-6', '-o', 'addr', 'show', 'dev', name))),
+        Promise.all([node, node.router].map((each) => each.exec('ip', '-6', '-o', 'addr', 'show', 'tentative'))),
+      ])
+      const settled = own.every((text) => text.includes(' fe80:')) && tentative.every((text) => text.trim() === '')
+      return settled ? await theirs(node) : null
     })
 
     t.step('resources that want those names are Failed, naming link and place; all others are Ready')
