@@ -47,7 +47,7 @@ export const scenario: Scenario = {
   name: 'scale-4000',
   summary: '4000 VNIs and 400 VRFs on one node come up, and 20 of them, spread over all, pass traffic',
   datapaths: ['single'],
-  onlyByName: 'it takes many minutes in user-mode Linux, and 4 GiB',
+  onlyByName: 'it takes some minutes of a whole processor, and 4 GiB',
   timeoutSeconds: 1800,
   memoryGiB: 4,
   async run(lab, t) {
