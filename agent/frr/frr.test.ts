@@ -204,39 +204,41 @@ test('zebra says itself whether it listens to mgmtd; mgmtd is asked what it wait
   t.true((await frr.signOfDeafness())?.startsWith('transaction 3'))
 })
 
-test('a refused line of mgmtd is a reason to doubt that zebra listens to it, one of bgpd is not', async (t) => {
+/** An Frr on a fake one; how often it doubted. */
+async function doubting(t: ExecutionContext) {
   const fake = await fakeFrr(t)
   const frr = await Frr.connect({ socketsDir: fake.socketsDir })
   t.teardown(() => frr.close())
-  let doubts = 0
-  frr.on('doubtful', () => doubts++)
+  let count = 0
+  frr.on('doubtful', () => count++)
+  return { fake, frr, doubts: () => count }
+}
+
+test('a refused line of mgmtd is a reason to doubt that zebra listens to it, one of bgpd is not', async (t) => {
+  const { fake, frr, doubts } = await doubting(t)
   for (const [daemon, wanted] of [
     ['bgpd', 0],
     ['mgmtd', 1],
   ] as const) {
     await frr.apply([{ ...vni, daemons: [daemon] }])
-    t.is(doubts, 0)
+    t.is(doubts(), 0)
     fake.refuses.set('vni 100', '% Configuration failed.')
     const [result] = await frr.apply([{ ...vni, daemons: [daemon] }])
     fake.refuses.clear()
     t.is(result?.outcome, 'refused')
-    t.is(doubts, wanted)
+    t.is(doubts(), wanted)
   }
 })
 
 test('so is a commit that fails, though its lines are taken one by one afterwards', async (t) => {
-  const fake = await fakeFrr(t)
-  const frr = await Frr.connect({ socketsDir: fake.socketsDir })
-  t.teardown(() => frr.close())
-  let doubts = 0
-  frr.on('doubtful', () => doubts++)
+  const { fake, frr, doubts } = await doubting(t)
   const two = [vni, { ...vni, context: ['vrf blue'] }]
   await frr.apply(two)
-  t.is(doubts, 0)
+  t.is(doubts(), 0)
   fake.refuses.set('mgmt commit apply', '% Configuration failed.')
   const results = await frr.apply(two)
   t.true(results.every(({ outcome }) => outcome === 'ok'))
-  t.is(doubts, 1)
+  t.is(doubts(), 1)
 })
 
 test('so is an mgmtd that does not answer; what zebra says of itself is enough then', async (t) => {
