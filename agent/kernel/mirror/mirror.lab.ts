@@ -146,6 +146,29 @@ test.serial('what the kernel does not say is noticed all the same', (t) => {
   t.deepEqual(lastingDisagreement(mirror.look().tables), none)
 })
 
+test.serial(
+  'routes that differ in nothing but their link are all there, for who looks first and who looked before',
+  (t) => {
+    const at = `ip -n ${NETNS}`
+    sh(
+      `${at} link set lo up; ${at} link add d1 up type dummy; ${at} link add d2 up type dummy; ${at} link add d3 up type dummy`,
+    )
+    mirror.look()
+    const linksOf = (tables: Tables): number => new Set(tables.routes.map(({ nexthops }) => nexthops[0]?.link)).size
+    sh(
+      `${at} -6 route append fd99::/64 dev d1 proto 110 metric 3; ${at} -6 route append fd99::/64 dev d2 proto 110 metric 3`,
+    )
+    using other = new Mirror(namespaces)
+    t.deepEqual([linksOf(other.look().tables), linksOf(mirror.look().tables)], [2, 2])
+    sh(`${at} -6 route append fd99::/64 dev d3 proto 110 metric 3`)
+    mirror.catchUp()
+    t.true(mirror.different)
+    t.deepEqual([linksOf(other.look().tables), linksOf(mirror.look().tables)], [3, 3])
+    sh(`${at} -6 route del fd99::/64 dev d1 metric 3; ${at} -6 route del fd99::/64 dev d2 metric 3`)
+    t.deepEqual([linksOf(other.look().tables), linksOf(mirror.look().tables)], [1, 1])
+  },
+)
+
 test.serial('an overrun and a namespace made anew are read anew', (t) => {
   mirror.look()
   sh(`ip -n ${NETNS} link add d1 up type dummy

@@ -66,7 +66,7 @@ export class RouteMirror {
       this.routes = listRoutes(netlink, { protocol: PROTOCOL })
       for (const route of this.routes) this.#put(route)
       this.#several = this.#byKey.size < this.routes.length
-    } else if (this.changed) this.routes = [...this.#byKey.values()]
+    } else if (this.changed && !this.#several) this.routes = [...this.#byKey.values()]
   }
 
   #put(route: Route): void {
