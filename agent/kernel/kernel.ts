@@ -302,7 +302,7 @@ export class Kernel implements Disposable {
   /** A text for each TCP connection of the router that is established; undefined when the kernel does not say. */
   connections(): readonly string[] | undefined {
     try {
-      return establishedTcp(this.#namespaces.routerPath)
+      return establishedTcp(this.#namespaces.sockDiag)
     } catch {
       return undefined
     }

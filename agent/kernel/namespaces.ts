@@ -1,8 +1,9 @@
-/** The two network namespaces the agent works in, each with its netlink socket. */
+/** The two network namespaces the agent works in, with their netlink sockets. */
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Netlink } from './netlink/netlink.ts'
 import { createNetns, deleteNetns, netnsExists, runInNetns } from './netlink/netns.ts'
+import { openSockDiag } from './netlink/tcp-established.ts'
 import type { Namespace } from './objects.ts'
 
 /** "Host" is the namespace the agent was started in. */
@@ -15,6 +16,8 @@ export class Namespaces implements Disposable {
   #hostFd: number
   /** `fd` keeps the namespace, whatever becomes of its name. */
   #router: { readonly netlink: Netlink; readonly inode: number; readonly fd: number } | undefined
+  /** Of that namespace; it stays open, for it is used every second. */
+  #sockDiag: Netlink | undefined
   #otherWrites = 0
 
   /** `netns` is a name (`nodeleaf`) or a path. */
@@ -54,6 +57,12 @@ export class Namespaces implements Disposable {
     if (this.#router === undefined) this.refresh()
     if (this.#router === undefined) throw new Error(`no namespace ${this.routerPath}`)
     return this.#router.netlink
+  }
+
+  /** The socket that tells about TCP connections of the router. Throws errors like node:fs does. */
+  get sockDiag(): Netlink {
+    this.netlink('router')
+    return (this.#sockDiag ??= openSockDiag(this.routerPath))
   }
 
   /** An open descriptor of the namespace itself. It stays this class's. */
@@ -106,6 +115,8 @@ export class Namespaces implements Disposable {
   #dropRouter(): void {
     this.#otherWrites += this.#router?.netlink.writes ?? 0
     this.#router?.netlink.close()
+    this.#sockDiag?.close()
+    this.#sockDiag = undefined
     if (this.#router !== undefined) closeSync(this.#router.fd)
     this.#router = undefined
   }

@@ -2,7 +2,7 @@ import test from 'ava'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { labNetns } from './lab-netns.ts'
-import { establishedTcp } from './tcp-established.ts'
+import { establishedTcp, openSockDiag } from './tcp-established.ts'
 
 /** Connects to itself; for each line that it reads it resets the connection and makes another; says when there is one. */
 const program = `
@@ -17,18 +17,19 @@ const program = `
 for (const host of ['127.0.0.1', '::1']) {
   test(`connections of ${host} are told as long as they are there, each by another text`, async (t) => {
     const { path } = labNetns(t)
-    t.deepEqual(establishedTcp(path), [])
+    using netlink = openSockDiag(path)
+    t.deepEqual(establishedTcp(netlink), [])
     const child = spawn('nsenter', [`--net=${path}`, process.execPath, '-e', program, host], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     t.teardown(() => child.kill())
     await once(child.stdout, 'data')
-    const before = establishedTcp(path)
+    const before = establishedTcp(netlink)
     t.is(before.length, 2, 'both ends are here')
     t.is(new Set(before).size, 2)
     child.stdin.write('again\n')
     await once(child.stdout, 'data')
-    const after = establishedTcp(path)
+    const after = establishedTcp(netlink)
     t.is(after.length, 2)
     t.deepEqual(
       after.filter((each) => before.includes(each)),

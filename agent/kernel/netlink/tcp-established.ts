@@ -14,12 +14,13 @@ const REQUEST_BYTES = 56
 /** idiag_cookie: of no two sockets since the machine has booted. */
 const COOKIE = 44
 
-/**
- * A text for each connection, of which no other has the same. Throws NetlinkError ENOENT when the kernel lacks tcp_diag,
- * and errors like node:fs does.
- */
-export function establishedTcp(netns: string): readonly string[] {
-  using netlink = Netlink.open({ netns, protocol: NETLINK_SOCK_DIAG, receiveBytes: 16 << 10 })
+/** The socket for `establishedTcp` of a namespace. Throws errors like node:fs does. */
+export function openSockDiag(netns: string): Netlink {
+  return Netlink.open({ netns, protocol: NETLINK_SOCK_DIAG, receiveBytes: 16 << 10 })
+}
+
+/** A text for each connection, of which no other has the same. Throws NetlinkError ENOENT when the kernel lacks tcp_diag. */
+export function establishedTcp(netlink: Netlink): readonly string[] {
   return [AF_INET, AF_INET6]
     .flatMap((family) => {
       const body = Buffer.alloc(REQUEST_BYTES)
