@@ -5,6 +5,7 @@ import { ownership } from './frr/daemons.ts'
 import { desired } from './frr/desired.ts'
 import { diff } from './frr/diff.ts'
 import { FrrError } from './frr/frr-error.ts'
+import { examplePlans } from './frr/example-plans.ts'
 import type { ApplyOptions } from './frr/frr.ts'
 import { KnownTree } from './frr/known-tree.ts'
 import type { CommandResult } from './frr/refusal.ts'
@@ -107,6 +108,10 @@ interface Fake extends FrrClient {
   /** How often that was feared. */
   doubts: number
   vnis: readonly EvpnVni[]
+  /** Daemons that were needed. */
+  readonly needed: string[]
+  /** Why none more can be had. */
+  lacks: FrrError | undefined
 }
 
 /** An FRR that takes every line, and knows the VNIs it is told to know. */
@@ -122,6 +127,12 @@ function fakeFrr(): Fake {
     refuses: false,
     deaf: false,
     doubts: 0,
+    needed: [] as string[],
+    lacks: undefined as FrrError | undefined,
+    need: async (daemon: string) => {
+      fake.needed.push(daemon)
+      if (fake.lacks !== undefined) throw fake.lacks
+    },
     vnis: [] as readonly EvpnVni[],
     ownership,
     version: '10.3',
@@ -342,6 +353,27 @@ test('after a refusal, a part only, or what somebody else did, FRR is read again
   await adapter.apply(found.commands, goingOn)
   t.is(await pass(adapter, other), 0)
   t.is(frr.reads, 1)
+})
+
+test('who wants BFD gets bfdd, and when there is none is told so, alone', async (t) => {
+  const frr = fakeFrr()
+  const adapter = new FrrAdapter(async () => {})
+  adapter.connected(frr)
+  const unsupportedIn = async (of: NodePlan): Promise<string[]> =>
+    (await adapter.differences(of)).unsupported.map(({ for: ref, message }) => `${ref.name}: ${message}`)
+  t.deepEqual(await unsupportedIn(plan('10.0.0.1')), [])
+  t.deepEqual(frr.needed, [])
+  const bfd = examplePlans['host session with policies'] ?? t.fail()
+  t.deepEqual(await unsupportedIn(bfd), [])
+  t.deepEqual(frr.needed, ['bfdd'])
+  frr.lacks = new FrrError('unreachable', 'FRR does not listen on bfdd.vty: is the daemon running?')
+  const [told, ...others] = await unsupportedIn(bfd)
+  t.regex(told ?? '', /^red: sessions with BFD stay down: .*bfdd\.vty.*bfdd=yes.*leave bfd out/)
+  t.deepEqual(others, [])
+  frr.lacks = new FrrError('not-installed', "FRR's bfdd is not installed: install the package frr (apt install frr)")
+  t.regex((await unsupportedIn(bfd)).join(), /install the package frr/)
+  frr.lacks = new FrrError('disconnected', 'FRR went away')
+  await t.throwsAsync(adapter.differences(bfd), { instanceOf: FrrAwayError })
 })
 
 test('an IPv6 VTEP is unsupported before FRR 10.6, for all that is tunnelled', (t) => {

@@ -1,6 +1,6 @@
 /** FRR as the reconciler sees it: `agent/frr` behind the reconciler's port, and away until it answers. */
 import type { NodePlan, ResourceRef, SegmentPlan, VrfPlan } from '../api/plan/node-plan.ts'
-import { DesiredTrees } from './frr/desired.ts'
+import { DesiredTrees, usersOfBfd } from './frr/desired.ts'
 import { diff } from './frr/diff.ts'
 import { FrrError } from './frr/frr-error.ts'
 import type { ApplyOptions, Frr } from './frr/frr.ts'
@@ -38,6 +38,7 @@ export type FrrClient = Pick<
   | 'late'
   | 'doubt'
   | 'known'
+  | 'need'
 >
 
 export interface FrrObserved {
@@ -101,6 +102,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
         frr.known.forget()
         this.#seen = new WeakSet()
       }
+      const withoutBfd = await lackOfBfd(plan, frr)
       const { tree: known, age } = frr.known
       const want = this.#desired.of(plan)
       const commands = diff(want, known ?? (await frr.running()), frr.ownership)
@@ -112,7 +114,7 @@ export class FrrAdapter implements FrrPort<FrrStep> {
         commands: commands.length,
         ...(known === undefined ? {} : { becomes: { tree: want, age } }),
       }
-      return { commands: commands.map(stepOf), unsupported: unsupported(plan, frr) }
+      return { commands: commands.map(stepOf), unsupported: [...unsupported(plan, frr), ...withoutBfd] }
     })
   }
 
@@ -276,6 +278,21 @@ export function failures(results: readonly CommandResult[]): Failure[] {
 const LOCKED = '; end the vtysh that configures, and if it stays so, restart zebra'
 
 const keyOf = (ref: ResourceRef | undefined): string => (ref === undefined ? '' : keyOfRef(ref))
+
+/** BFD is the only thing that takes a daemon of its own; whoever wants none does without. */
+async function lackOfBfd(plan: NodePlan, frr: Pick<FrrClient, 'need'>): Promise<Remark[]> {
+  const users = usersOfBfd(plan)
+  if (users.length === 0) return []
+  try {
+    await frr.need('bfdd')
+    return []
+  } catch (error) {
+    if (!(error instanceof FrrError) || error.code === 'disconnected') throw error
+    const remedy = error.code === 'unreachable' ? 'start it (bfdd=yes in /etc/frr/daemons), or ' : ''
+    const message = `sessions with BFD stay down: ${error.message}; ${remedy}leave bfd out of the spec`
+    return users.map((ref) => ({ for: ref, message }))
+  }
+}
 
 /** IPv6 VTEPs are the only thing of a plan that an FRR may lack; everything tunnelled is hit. */
 export function unsupported(plan: NodePlan, frr: Pick<FrrClient, 'capabilities' | 'version'>): Remark[] {

@@ -9,7 +9,7 @@ import { behind, type FrrAdapter } from './frr-port.ts'
 import { diff } from './frr/diff.ts'
 import { Frr } from './frr/frr.ts'
 import { ManagedFrr } from './frr/managed.ts'
-import { root, type Block } from './frr/tree.ts'
+import { root, type Block, type Daemon } from './frr/tree.ts'
 import { messageOf, type Log } from '../log/log.ts'
 import type { AgentOptions } from './options.ts'
 
@@ -132,9 +132,9 @@ export class FrrSupply {
     await this.#managed?.stop()
   }
 
-  async #start(signal: AbortSignal): Promise<void> {
+  async #start(signal: AbortSignal, also: readonly Daemon[] = []): Promise<void> {
     if (this.#managed === undefined) return
-    const { started, adopted } = await this.#managed.start(signal)
+    const { started, adopted } = await this.#managed.start(signal, also)
     if (started.length > 0) this.#log.info('FRR started', { started: started.join(','), adopted: adopted.join(',') })
   }
 
@@ -153,7 +153,9 @@ export class FrrSupply {
 
   async #connect(signal: AbortSignal, slow: (daemon: string) => void = () => undefined): Promise<Frr> {
     const { frr: mode, frrSockets } = this.#options
-    const frr = await Frr.connect({ socketsDir: this.#managed?.socketsDir ?? frrSockets, mode, signal, slow })
+    const socketsDir = this.#managed?.socketsDir ?? frrSockets
+    const start = (daemon: Daemon) => this.#start(signal, [daemon])
+    const frr = await Frr.connect({ socketsDir, mode, signal, slow, start })
     this.#log.info('FRR connected', { version: frr.version })
     return frr
   }

@@ -34,8 +34,9 @@ export const ownership: Ownership = (outermost) => {
 }
 
 /**
- * The ownership in a running FRR, from what each daemon's configuration mode lists.
- * @returns also the lines that no daemon takes: an FRR that nodeleaf cannot drive.
+ * The ownership in a running FRR, from what each daemon's configuration mode lists; lines of a daemon that does not run
+ * belong to nobody.
+ * @returns also the lines that no running daemon takes as it should: an FRR that nodeleaf cannot drive.
  */
 export function measured(lists: ReadonlyMap<Daemon, string>): { ownership: Ownership; missing: readonly string[] } {
   const takers = new Map(
@@ -44,9 +45,12 @@ export function measured(lists: ReadonlyMap<Daemon, string>): { ownership: Owner
       owner.daemons.filter((daemon) => owner.probe.test(lists.get(daemon) ?? '')).slice(0, 1),
     ]),
   )
+  const missing = [...takers].filter(
+    ([{ daemons }, takes]) => takes.length === 0 && daemons.some((one) => lists.has(one)),
+  )
   return {
     ownership: (outermost) => takers.get(ownerOf(outermost) as Owner) ?? [],
-    missing: [...takers].filter(([, daemons]) => daemons.length === 0).map(([owner]) => owner.line.source),
+    missing: missing.map(([owner]) => owner.line.source),
   }
 }
 
@@ -62,7 +66,10 @@ export function holders(of: Ownership): readonly Daemon[] {
 }
 
 /**
- * Daemons whose sockets are needed. Not staticd: no line of nodeleaf is its, and it would hear of every link several times
- * as the others do.
+ * Daemons that nodeleaf may need, in the order in which they start. Not staticd: no line of nodeleaf is its, and it would
+ * hear of every link several times as the others do.
  */
 export const daemons: readonly Daemon[] = ['mgmtd', 'zebra', 'bgpd', 'bfdd']
+
+/** Those of them that only some plans need. Without BFD bfdd would do nothing but hear of every link. */
+export const sometimes: ReadonlySet<Daemon> = new Set(['bfdd'])

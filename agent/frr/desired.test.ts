@@ -1,7 +1,7 @@
 import test from 'ava'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { desired, DesiredTrees } from './desired.ts'
+import { desired, DesiredTrees, usersOfBfd } from './desired.ts'
 import { examplePlans } from './example-plans.ts'
 import { goldenPath } from './golden.ts'
 import { format, parse, redacted } from './text.ts'
@@ -32,6 +32,15 @@ test('what two plans have in common is the same object, what differs is as if ma
     t.deepEqual(trees.of(other), desired(other))
     t.deepEqual(trees.of(plan), desired(plan))
   }
+})
+
+test('each resource with BFD is told once, and whose sessions have none is not', (t) => {
+  const users = (example: string): string[] =>
+    usersOfBfd(examplePlans[example] ?? t.fail()).map(({ kind, name }) => `${kind}/${name}`)
+  t.deepEqual(users('underlay with everything on a neighbor'), ['Underlay/fabric'])
+  t.deepEqual(users('host session with policies'), ['L3VNI/red'])
+  t.deepEqual(users('two VPNs'), [])
+  t.deepEqual(users('no underlay'), [])
 })
 
 test('a gateway that comes or goes is seen in its VRF', (t) => {

@@ -10,11 +10,16 @@ import { block, root } from './tree.ts'
 import { vrfBlock, vrfInstance } from './vrf.ts'
 import type { VrfInstance } from './vrf.ts'
 import type { Block } from './tree.ts'
-import type { NodePlan, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
+import type { NodePlan, ResourceRef, RouterPlan, SegmentPlan, VrfPlan } from '../../api/plan/node-plan.ts'
 
 /** The whole configuration that a plan needs. Passwords are in it: show it through `redacted`. */
 export function desired(plan: NodePlan): Block {
   return new DesiredTrees().of(plan)
+}
+
+/** The resources whose sessions have BFD, each once; the Underlay stands for its neighbours. */
+export function usersOfBfd(plan: NodePlan): readonly ResourceRef[] {
+  return [...new Set(sessionsOf(plan).flatMap(({ bfd, for: ref }) => (bfd === undefined ? [] : [ref])))]
 }
 
 /** `desired` of one plan after another: what a plan has in common with those before is made once, and is the same object. */
@@ -47,11 +52,7 @@ export class DesiredTrees {
     const fabric = this.#fabrics.take(router, [stripped.evpn, stripped.unicast, plan.passthrough, ...vnis], () =>
       fabricInstance(router, vnis, stripped, passthrough),
     )
-    const profiles = bfdProfiles([
-      ...router.neighbors.map((neighbor) => ({ ...neighbor, for: router.for })),
-      ...plan.vrfs.flatMap((vrf) => vrf.hostSession ?? []),
-      ...(plan.passthrough ? [plan.passthrough] : []),
-    ])
+    const profiles = bfdProfiles(sessionsOf(plan))
     return root([
       ...(profiles.length === 0 ? [] : [block('bfd', profiles, profiles[0]?.for)]),
       ...fabricDefinitions(router, stripped),
@@ -66,6 +67,15 @@ export class DesiredTrees {
   #instance(vrf: VrfPlan, router: RouterPlan, segments: readonly SegmentPlan[]): VrfInstance | undefined {
     return this.#instances.take(vrf, [router, ...segments], () => vrfInstance(vrf, router, segments))
   }
+}
+
+function sessionsOf({ router, vrfs, passthrough }: NodePlan) {
+  if (router === undefined) return []
+  return [
+    ...router.neighbors.map((neighbor) => ({ ...neighbor, for: router.for })),
+    ...vrfs.flatMap((vrf) => vrf.hostSession ?? []),
+    ...(passthrough ? [passthrough] : []),
+  ]
 }
 
 function byVrf(segments: readonly SegmentPlan[]): ReadonlyMap<string, readonly SegmentPlan[]> {

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { assert, boolean, constantFrom, infiniteStream, property } from 'fast-check'
+import { ownership } from './daemons.ts'
 import { commandsFor, diff } from './diff.ts'
 import { desired, DesiredTrees } from './desired.ts'
 import { examplePlans } from './example-plans.ts'
@@ -125,6 +126,17 @@ test('the first VNI leaves the fabric sessions alone', (t) => {
     diff(want, have).filter(({ context }) => context[0] === 'router bgp 64514'),
     [],
   )
+})
+
+test('what no daemon takes is left out, whatever else there is to do', (t) => {
+  const want = desired(examplePlans['underlay with everything on a neighbor'] ?? t.fail())
+  const whole = diff(want, root([]))
+  const without = diff(want, root([]), (line) => (line.startsWith('bfd') ? [] : ownership(line)))
+  t.deepEqual(
+    without,
+    whole.filter(({ daemons }) => !daemons.includes('bfdd')),
+  )
+  t.true(without.length < whole.length)
 })
 
 test('a changed value is entered over the old one', (t) => {

@@ -21,7 +21,7 @@ interface Statement {
 
 /**
  * Commands that turn `have` into `want`; none when they say the same, in whatever order.
- * @param owner which daemon takes which line: `Frr.ownership` of the FRR the commands are for.
+ * @param owner which daemon takes which line: `Frr.ownership` of the FRR the commands are for. What nobody takes is left out.
  */
 export function diff(want: Block, have: Block, owner: Ownership = ownership): readonly Command[] {
   if (want === have) return []
@@ -43,6 +43,8 @@ export function commandsFor(want: Block, have: Block, owner: Ownership = ownersh
   const commands: Command[] = []
   const add = (context: readonly string[], line: string, undo: readonly string[], ref: ResourceRef | undefined) => {
     const daemons = owner(context[0] ?? line)
+    // Nobody is there to take it.
+    if (daemons.length === 0) return
     commands.push(ref === undefined ? { context, line, undo, daemons } : { context, line, undo, daemons, for: ref })
   }
   /** What stands around a removed line says whom it served. */

@@ -49,7 +49,7 @@ test.before(async () => {
   await Promise.all(
     names.map(async (name) => {
       const managed = new ManagedFrr({ name, netns: `/run/netns/${name}` })
-      await managed.start()
+      await managed.start(undefined, ['bfdd'])
       speakers.set(name, { managed, frr: await Frr.connect({ socketsDir: managed.socketsDir, mode: 'managed' }) })
     }),
   )

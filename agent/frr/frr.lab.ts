@@ -15,7 +15,7 @@ import { root } from './tree.ts'
 import { Vty } from './vty.ts'
 import { isDeaf } from './zebra-deaf.ts'
 import type { ExecutionContext } from 'ava'
-import type { Block } from './tree.ts'
+import type { Block, Daemon } from './tree.ts'
 import type { Answer } from './vty.ts'
 
 const ip = (...words: string[]) => execFileSync('ip', words)
@@ -52,8 +52,9 @@ test.before(async () => {
     bridgeAndVxlan(vrf, vni)
   }
   bridgeAndVxlan('red', 110)
-  await Promise.all([managed.start(), torManaged.start()])
-  frr = await Frr.connect({ socketsDir: managed.socketsDir, mode: 'managed' })
+  await Promise.all([managed.start(), torManaged.start(undefined, ['bfdd'])])
+  const start = async (daemon: Daemon) => void (await managed.start(undefined, [daemon]))
+  frr = await Frr.connect({ socketsDir: managed.socketsDir, mode: 'managed', start })
   tor = await Frr.connect({ socketsDir: torManaged.socketsDir, mode: 'managed' })
 })
 
@@ -94,6 +95,21 @@ async function until<T>(condition: () => Promise<T | undefined | false>, what: s
   }
   throw new Error(`did not happen: ${what}`)
 }
+
+test.serial('bfdd does not run before it is needed, and then it stays', async (t) => {
+  const pidFile = join(managed.socketsDir, 'bfdd.pid')
+  t.false(existsSync(pidFile))
+  t.deepEqual(frr.ownership('bfd'), [])
+  t.deepEqual(await frr.bfdPeers(), [])
+  await frr.need('bfdd')
+  t.deepEqual(frr.ownership('bfd'), ['bfdd'])
+  t.true(frr.connected)
+  t.deepEqual(await frr.bfdPeers(), [])
+  const pid = readFileSync(pidFile, 'utf8')
+  await frr.need('bfdd')
+  t.deepEqual((await managed.start()).started, [])
+  t.is(readFileSync(pidFile, 'utf8'), pid)
+})
 
 const named = (name: string): Block => desired(examplePlans[name] ?? { node: name, vrfs: [], segments: [] })
 const established = (peer: string) => async () =>

@@ -7,7 +7,7 @@ import { daemons } from './daemons.ts'
 import { Frr } from './frr.ts'
 import type { ExecutionContext } from 'ava'
 import type { Socket } from 'node:net'
-import type { Command, Daemon } from './tree.ts'
+import { root, type Command, type Daemon } from './tree.ts'
 
 interface Fake {
   readonly socketsDir: string
@@ -25,6 +25,8 @@ interface Fake {
   readonly refuses: Map<string, string>
   /** Closes its connections, and takes new ones. */
   restart(daemon: Daemon): void
+  /** Runs one more. */
+  start(daemon: Daemon): Promise<void>
 }
 
 const answers: Readonly<Record<string, string>> = {
@@ -34,8 +36,8 @@ const answers: Readonly<Record<string, string>> = {
   'show bfd peers json': '[]',
 }
 
-/** An FRR of five daemons that take every line. */
-async function fakeFrr(t: ExecutionContext): Promise<Fake> {
+/** An FRR whose daemons take every line. */
+async function fakeFrr(t: ExecutionContext, running: readonly Daemon[] = daemons): Promise<Fake> {
   const socketsDir = mkdtempSync(join(tmpdir(), 'nodeleaf-frr-'))
   const owed: (() => void)[] = []
   const sockets = new Map<Socket, Daemon>()
@@ -47,6 +49,7 @@ async function fakeFrr(t: ExecutionContext): Promise<Fake> {
     answer: () => owed.splice(0).forEach((each) => each()),
     says: { ...answers },
     refuses: new Map(),
+    start: (daemon) => serve(daemon),
     restart: (daemon) => sockets.forEach((of, socket) => of === daemon && socket.destroy()),
   }
   const serve = async (daemon: Daemon) => {
@@ -69,7 +72,7 @@ async function fakeFrr(t: ExecutionContext): Promise<Fake> {
     await new Promise<void>((resolve) => server.listen(join(socketsDir, `${daemon}.vty`), resolve))
     t.teardown(() => server.close())
   }
-  await Promise.all(daemons.map(serve))
+  await Promise.all(running.map(serve))
   return fake
 }
 
@@ -257,4 +260,46 @@ test('so is an mgmtd that does not answer; what zebra says of itself is enough t
   t.is(await frr.signOfDeafness(), sign)
   fake.says['show event poll'] = 'vtysh_accept\nmsg_conn_read'
   t.is(await frr.signOfDeafness(), undefined)
+})
+
+test('a daemon that only some plans need may be absent; who needs it gets it started, and it stays needed', async (t) => {
+  const fake = await fakeFrr(t, ['mgmtd', 'zebra', 'bgpd'])
+  const started: Daemon[] = []
+  const start = async (daemon: Daemon) => {
+    started.push(daemon)
+    await fake.start(daemon)
+  }
+  const frr = await Frr.connect({ socketsDir: fake.socketsDir, start })
+  t.teardown(() => frr.close())
+  t.true(frr.connected)
+  t.deepEqual(frr.ownership('bfd'), [])
+  t.deepEqual(await frr.bfdPeers(), [])
+  fake.says['show bfd peers json'] = '[{"peer": "192.0.2.1", "status": "up"}]'
+  frr.known.know(root([]), frr.known.age)
+  await frr.need('bfdd')
+  await frr.need('bfdd')
+  t.deepEqual(started, ['bfdd'])
+  t.deepEqual(frr.ownership('bfd'), ['bfdd'])
+  t.is(frr.known.tree, undefined, 'what it has was not known')
+  t.is((await frr.bfdPeers()).length, 1)
+
+  const gone = new Promise<Daemon>((resolve) => frr.once('disconnected', resolve))
+  const back = new Promise<void>((resolve) => frr.once('connected', resolve))
+  fake.restart('bfdd')
+  t.is(await gone, 'bfdd')
+  t.false(frr.connected)
+  await back
+  t.is((await frr.bfdPeers()).length, 1)
+})
+
+test('one that nobody can start is told of, and all else goes on', async (t) => {
+  const fake = await fakeFrr(t, ['mgmtd', 'zebra', 'bgpd'])
+  const frr = await Frr.connect({ socketsDir: fake.socketsDir })
+  t.teardown(() => frr.close())
+  await t.throwsAsync(frr.need('bfdd'), { code: 'unreachable', message: /bfdd\.vty/ })
+  t.true(frr.connected)
+  t.is(await frr.vniCount(), 4000)
+  await fake.start('bfdd')
+  await frr.need('bfdd')
+  t.deepEqual(frr.ownership('bfd'), ['bfdd'])
 })

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { capabilities } from './capabilities.ts'
 import { ConfigWatch } from './config-watch.ts'
-import { daemons, holders, measured } from './daemons.ts'
+import { daemons, holders, measured, sometimes } from './daemons.ts'
 import { FrrError } from './frr-error.ts'
 import { Session } from './config-session.ts'
 import { Hearing } from './hearing.ts'
@@ -26,6 +26,8 @@ export interface FrrOptions {
   readonly signal?: AbortSignal
   /** Called when a daemon took a connection and does not answer on it for a while; it is waited for. */
   readonly slow?: (daemon: Daemon) => void
+  /** Makes a daemon run that is needed from now on. Absent: whoever runs FRR does, or does not. */
+  readonly start?: ((daemon: Daemon) => Promise<void>) | undefined
   /** How long a daemon may be silent while it owes an answer, before it is late. @default 60000 */
   readonly answerTimeoutMs?: number
 }
@@ -54,6 +56,8 @@ export class Frr extends EventEmitter<FrrEvents> {
   commands = 0
   readonly #options: FrrOptions
   readonly #links = new Map<Daemon, Link>()
+  /** Without these FRR counts as gone: what every plan needs, and what `need` was told. */
+  readonly #needed = new Set(daemons.filter((daemon) => !sometimes.has(daemon)))
   #version = ''
   #ownership: Ownership = () => []
   readonly #hearing: Hearing
@@ -81,7 +85,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   }
 
   /**
-   * Connects to all daemons, checks who takes which line, and waits until mgmtd's lines reach zebra, or a bounded time.
+   * Connects to all daemons that are needed and those of the others that run, checks who takes which line, and waits until mgmtd's lines reach zebra, or a bounded time.
    * @throws FrrError `unreachable`, `busy`, or `unsupported` when no daemon takes a line that nodeleaf needs.
    */
   static async connect(options: FrrOptions): Promise<Frr> {
@@ -116,6 +120,20 @@ export class Frr extends EventEmitter<FrrEvents> {
   /** False from `disconnected` to `connected`. */
   get connected(): boolean {
     return this.#connected
+  }
+
+  /**
+   * Starts and connects a daemon that not every plan needs, unless it is there; it stays needed.
+   * @throws FrrError `not-installed`, `not-started`, `unreachable`, `disconnected` or `busy`
+   */
+  async need(daemon: Daemon): Promise<void> {
+    if (this.#needed.has(daemon)) return
+    if (!this.#links.has(daemon)) {
+      await this.#options.start?.(daemon)
+      await this.#open(daemon)
+      await this.#probe()
+    }
+    this.#needed.add(daemon)
   }
 
   /** A daemon that runs, and owes answers for so long that it is not asked until they have come. */
@@ -210,6 +228,7 @@ export class Frr extends EventEmitter<FrrEvents> {
   }
 
   async bfdPeers(): Promise<readonly BfdPeer[]> {
+    if (!this.#links.has('bfdd') && !this.#needed.has('bfdd')) return []
     return bfdPeersOf(await this.#json('bfdd', 'show bfd peers json'))
   }
 
@@ -320,28 +339,39 @@ export class Frr extends EventEmitter<FrrEvents> {
 
   async #connect(): Promise<void> {
     for (const daemon of daemons) {
-      if (this.#links.has(daemon)) continue
-      const { socketsDir, slow, answerTimeoutMs } = this.#options
-      const link = await Link.open(`${socketsDir}/${daemon}.vty`, {
-        signal: this.#ended,
-        slow: () => slow?.(daemon),
-        answerTimeoutMs,
-        single: daemon === 'mgmtd',
-      })
-      this.#links.set(daemon, link)
-      link.whenClosed(() => this.#lost(daemon, link))
-      link.whenCaughtUp(() => this.#caughtUp())
+      try {
+        await this.#open(daemon)
+      } catch (error) {
+        const mayBeAbsent = !this.#needed.has(daemon) && error instanceof FrrError && error.code === 'unreachable'
+        if (!mayBeAbsent) throw error
+      }
     }
     await this.#probe()
     if (this.#mgmtdTellsZebra) await this.#hearing.whole(this.#ended)
-    this.#connected = this.#links.size === daemons.length
+    this.#connected = [...this.#needed].every((daemon) => this.#links.has(daemon))
+  }
+
+  async #open(daemon: Daemon): Promise<void> {
+    if (this.#links.has(daemon)) return
+    const { socketsDir, slow, answerTimeoutMs } = this.#options
+    const link = await Link.open(`${socketsDir}/${daemon}.vty`, {
+      signal: this.#ended,
+      slow: () => slow?.(daemon),
+      answerTimeoutMs,
+      single: daemon === 'mgmtd',
+    })
+    // Somebody else may have been opening it.
+    if (this.#links.has(daemon)) return link.close()
+    this.#links.set(daemon, link)
+    link.whenClosed(() => this.#lost(daemon, link))
+    link.whenCaughtUp(() => this.#caughtUp())
   }
 
   async #probe(): Promise<void> {
     const version = /^FRRouting (\S+)/.exec(await this.#show('bgpd', 'show version'))?.[1]
     if (version === undefined) throw new FrrError('unexpected', 'FRR does not tell its version')
     const lists = new Map<Daemon, string>()
-    for (const daemon of daemons) {
+    for (const daemon of this.#links.keys()) {
       lists.set(daemon, await this.#configure(daemon, (session) => session.list()))
     }
     const { ownership, missing } = measured(lists)

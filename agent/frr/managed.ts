@@ -10,7 +10,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, r
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { binaryOf, userOf } from './installation.ts'
-import { daemons, ownership } from './daemons.ts'
+import { daemons, ownership, sometimes } from './daemons.ts'
 import { FrrError } from './frr-error.ts'
 import { isRunning, pidIn } from './daemon-process.ts'
 import { Memo } from './memo.ts'
@@ -40,6 +40,8 @@ export class ManagedFrr {
   /** What `save` wrote last. */
   readonly #saved = new Map<Daemon, string>()
   readonly #texts = new Memo<string>()
+  /** Which daemons are kept running. */
+  #kept: readonly Daemon[] = daemons.filter((daemon) => !sometimes.has(daemon))
 
   constructor(options: ManagedOptions) {
     this.#options = options
@@ -53,30 +55,35 @@ export class ManagedFrr {
   }
 
   /**
-   * Starts what does not run, adopts what does; returns when all of them listen. They may be too busy to answer.
+   * Starts what does not run, adopts what does; returns when all of them listen. They may be too busy to answer. A daemon
+   * that only some plans need is kept once it is `also` wanted, or was kept by an earlier agent.
    * @throws FrrError `not-installed` naming the package, `not-started` naming the daemon and its log.
    */
-  async start(signal?: AbortSignal): Promise<Started> {
+  async start(signal?: AbortSignal, also: readonly Daemon[] = []): Promise<Started> {
     if (!existsSync(this.#options.netns)) {
       throw new FrrError('not-started', `FRR cannot start: there is no network namespace ${this.#options.netns}`)
     }
-    const binaries = daemons.map((daemon) => [daemon, binaryOf(daemon)] as const)
+    const kept = daemons.filter(
+      (daemon) => [...this.#kept, ...also].includes(daemon) || this.#runs(daemon) || this.#supervisorRuns(daemon),
+    )
+    const binaries = kept.map((daemon) => [daemon, binaryOf(daemon)] as const)
+    this.#kept = kept
     this.#prepare()
     await this.#end(this.#former())
-    const adopted = daemons.filter((daemon) => this.#runs(daemon))
+    const adopted = kept.filter((daemon) => this.#runs(daemon))
     for (const [daemon, binary] of binaries) {
       if (!this.#supervisorRuns(daemon)) this.#supervise(daemon, binary)
     }
-    for (const daemon of daemons) {
+    for (const daemon of kept) {
       // A connection that ends may spoil what an agent before this one has on its way, see `zebra-deaf.ts`.
       if (daemon !== 'mgmtd' || !adopted.includes(daemon)) await this.#listens(daemon, signal)
     }
-    return { started: daemons.filter((daemon) => !adopted.includes(daemon)), adopted }
+    return { started: kept.filter((daemon) => !adopted.includes(daemon)), adopted }
   }
 
-  /** Whether all daemons are there, and all that starts them again: then `start` has nothing to do. */
+  /** Whether all daemons that are kept are there, and all that starts them again: then `start` has nothing to do. */
   get runs(): boolean {
-    return daemons.every((daemon) => this.#runs(daemon) && this.#supervisorRuns(daemon))
+    return this.#kept.every((daemon) => this.#runs(daemon) && this.#supervisorRuns(daemon))
   }
 
   /** Keeps a configuration for daemons to start with. It holds passwords: mode 0600, FRR's own user. */

@@ -100,7 +100,10 @@ export class Node {
 
   pids(): Readonly<Record<string, number | undefined>> {
     const frr = Object.fromEntries(
-      daemons.map((daemon) => [daemon, Number(readFileSync(join(this.frrSockets, `${daemon}.pid`), 'utf8'))]),
+      daemons.flatMap((daemon) => {
+        const file = join(this.frrSockets, `${daemon}.pid`)
+        return existsSync(file) ? [[daemon, Number(readFileSync(file, 'utf8'))]] : []
+      }),
     )
     return { agent: this.agentPid, ...frr, bench: process.pid }
   }

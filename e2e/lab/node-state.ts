@@ -49,7 +49,8 @@ export async function namespaceIsAgain(name: string, before: Snapshot): Promise<
  * line in it is not configuration: mgmtd goes on listing every VRF that ever had one (lib/vrf.c, lib_vrf_destroy).
  */
 export async function frrConfiguration(node: LabNode): Promise<string[]> {
-  const daemons = ['mgmtd', 'zebra', 'bgpd', 'bfdd'] as const
+  const running = await node.routerFrr.pids()
+  const daemons = (['mgmtd', 'zebra', 'bgpd', 'bfdd'] as const).filter((daemon) => running.has(daemon))
   const texts = await Promise.all(daemons.map((daemon) => ask(node.routerFrr.socket(daemon), 'show running-config')))
   return daemons.flatMap((daemon, at) => inContext(texts[at] ?? '').map((line) => `${daemon}: ${line}`))
 }

@@ -28,10 +28,19 @@ export const scenario: Scenario = {
     const node1 = lab.node('node1')
     const router = node1.routerFrr
 
-    t.step('BFD on both sides')
+    t.step('BFD on the other side')
     for (const { tor, asn, node } of TORS) {
       await lab.router(tor).configure(`router bgp ${asn}`, `neighbor ${node} peer-group NODES`, `neighbor ${node} bfd`)
     }
+
+    t.step('without BFD there is no bfdd')
+    await lab.writeConfig({ 'underlay.yaml': underlay(), 'red.yaml': l3vni('red') })
+    await lab.startAgents()
+    await ready(lab.nodes)
+    const before = await router.pids()
+    assert.deepEqual([...before.keys()].toSorted(), ['bgpd', 'mgmtd', 'zebra'])
+
+    t.step('BFD on both sides')
     const timers = { connectTime: 1, holdTime: 9, keepaliveTime: 3 }
     await lab.writeConfig({
       'underlay.yaml': underlay({ neighbors: [{ address: '192.168.10.1', type: 'External', bfd: {}, ...timers }] }),
@@ -39,7 +48,11 @@ export const scenario: Scenario = {
         hostSession: { ...hostSession('192.169.10.0/24', 'fd00:c9:10::/64'), bfd: {}, ...timers },
       }),
     })
-    await lab.startAgents()
+    await eventually('bfdd runs, and the others went on', async () => {
+      const pids = await router.pids()
+      for (const [daemon, pid] of before) assert.equal(pids.get(daemon), pid, `${daemon} went on`)
+      return pids.has('bfdd')
+    })
     await ready(lab.nodes)
     const speakers = await Promise.all(
       lab.nodes.map((node) =>
@@ -91,6 +104,18 @@ export const scenario: Scenario = {
     t.step('the speaker goes on')
     await established(speakers[0]!, HOST_PEERS)
     for (const peer of peers) await isUp(router, peer)
+    await reaches(lab.ns('hostred'), [own4])
+
+    t.step('bfdd dies')
+    const bfdd = (await router.pids()).get('bfdd') ?? Number.NaN
+    process.kill(bfdd, 'SIGKILL')
+    await eventually('another bfdd runs', async () => {
+      const pid = (await router.pids()).get('bfdd')
+      return pid !== undefined && pid !== bfdd
+    })
+    for (const peer of peers) await isUp(router, peer)
+    await established(router, ['192.168.10.1'])
+    await ready([node1])
     await reaches(lab.ns('hostred'), [own4])
 
     for (const { tor, asn, node } of TORS) {

@@ -7,10 +7,11 @@ import { addWorkload } from '../lab/workload.ts'
 import type { FrrDaemon } from '../lab/frr.ts'
 import type { Scenario } from '../scenario.ts'
 
-const ALL: readonly FrrDaemon[] = ['bgpd', 'zebra', 'mgmtd', 'bfdd']
+/** Without BFD there is no bfdd; the scenario `bfd` kills that. */
+const ALL: readonly FrrDaemon[] = ['bgpd', 'zebra', 'mgmtd']
 const ROUNDS: readonly (readonly FrrDaemon[])[] = [...ALL.map((daemon) => [daemon]), ALL]
-/** These carry no traffic and hold nothing that others lose with them. */
-const HARMLESS: ReadonlySet<FrrDaemon> = new Set(['mgmtd', 'bfdd'])
+/** It carries no traffic and holds nothing that others lose with it. */
+const HARMLESS: ReadonlySet<FrrDaemon> = new Set(['mgmtd'])
 const INTERVAL = 0.1
 
 export const scenario: Scenario = {

@@ -13,7 +13,7 @@ const PEERS = ['192.169.10.1', 'fd00:c9:10::1']
 const KILLS: readonly (readonly [string, readonly FrrDaemon[]])[] = [
   ['bgpd', ['bgpd']],
   ['zebra', ['zebra']],
-  ['all daemons', ['mgmtd', 'zebra', 'bgpd', 'bfdd']],
+  ['all daemons', ['mgmtd', 'zebra', 'bgpd']],
 ]
 /** What may be lost at most: a second until the daemon is started again, and its sessions. */
 const LONGEST_GAP_MS = 15_000

@@ -77,7 +77,7 @@ export const scenario: Scenario = {
     t.note(`the agent answers after ${seconds(began)} s`)
     const daemons = await eventually('FRR runs', async () => {
       const pids = await node1.routerFrr.pids()
-      return (['mgmtd', 'zebra', 'bgpd', 'bfdd'] as const).every((daemon) => pids.has(daemon)) ? pids : undefined
+      return (['mgmtd', 'zebra', 'bgpd'] as const).every((daemon) => pids.has(daemon)) ? pids : undefined
     })
     const zebra = daemons.get('zebra') ?? 0
     await ready([node1], { timeoutMs: 1_200_000, everyMs: 5000 })
