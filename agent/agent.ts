@@ -167,6 +167,7 @@ async function status({
   link,
 }: Parts): Promise<StatusDocument> {
   const { appliedRevision: applied, nodeState, lastPass, progress, resources, passes: reconciles } = reconciler
+  const phases = Object.fromEntries([...reconciler.phases].map(([phase, ms]) => [phase, Number(ms.toFixed(1))]))
   const { version } = frr
   const observed = await frr.observed(Date.now())
   const hangs = {
@@ -192,7 +193,7 @@ async function status({
     ...(lastPass === undefined ? {} : { lastPass }),
     ...(progress === undefined ? {} : { progress }),
     resources,
-    counters: { netlinkWrites: kernel.writes, frrCommands: frr.commands, reconciles },
+    counters: { netlinkWrites: kernel.writes, frrCommands: frr.commands, reconciles, phases },
     sessions: observed?.sessions ?? [],
     vnis: observed?.vnis ?? [],
   })

@@ -1,4 +1,7 @@
-/** How far a pass is, for people who wait for it: said in the log once a second, and in the status while it runs. */
+/**
+ * How far a pass is, for people who wait for it: said in the log once a second, and in the status while it runs. And where
+ * the time goes.
+ */
 import type { Log } from '../log/log.ts'
 
 export interface ProgressReport {
@@ -25,6 +28,9 @@ export class Progress {
   #before = 0
   #steps = 0
   #here = 0
+  /** Milliseconds of the phases that are over; when this one began. */
+  readonly #took = new Map<string, number>()
+  #began = performance.now()
 
   /** `now` is in milliseconds since 1970. */
   constructor(log: Log, now: () => number) {
@@ -51,8 +57,21 @@ export class Progress {
     this.#before += this.#steps
     this.#here = 0
     this.#steps = steps
+    this.#count()
     this.#doing = doing
     this.#say()
+  }
+
+  /** Ends the last phase. Returns how long each took, in milliseconds, in the order in which they were first begun. */
+  end(): ReadonlyMap<string, number> {
+    this.#count()
+    return this.#took
+  }
+
+  #count(): void {
+    const now = performance.now()
+    this.#took.set(this.#doing, (this.#took.get(this.#doing) ?? 0) + now - this.#began)
+    this.#began = now
   }
 
   /** So many steps more of this phase are done. */

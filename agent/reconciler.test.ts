@@ -510,6 +510,8 @@ test('a pass says how far it is while it runs, in the log once a second and no s
   t.is(seen[100], 'configuring FRR 101/300')
   t.is(seen[250], 'raising links 251/300')
   t.is(reconciler.progress, undefined)
+  t.true([...reconciler.phases.values()].every((ms) => ms >= 0))
+  t.is([...reconciler.phases.keys()][0], 'looking')
   const said = lines.filter((line) => line.includes('at work'))
   t.is(said.length, Math.floor((time.now - began) / 1000))
   t.regex(said[0] ?? '', /doing="making links" done=5\d of=300 seconds=1/)

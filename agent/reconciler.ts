@@ -64,6 +64,8 @@ export class Reconciler<Op extends Step, C extends Step> {
   #frrAway: string | undefined
   #lastPass: PassReport | undefined
   #passes = 0
+  /** Of all passes, in milliseconds. */
+  readonly #phases = new Map<string, number>()
   #lastLook: Look = { endMs: performance.now(), tookMs: 0 }
   #progress: Progress | undefined
   /** What had a step since FRR was last asked what it knows; undefined: everything may have. */
@@ -105,6 +107,7 @@ export class Reconciler<Op extends Step, C extends Step> {
       pass.fail([{ reason: 'InternalError', message: messageOf(error), permanent: false }])
     } finally {
       this.#progress = undefined
+      for (const [phase, ms] of progress.end()) this.#phases.set(phase, (this.#phases.get(phase) ?? 0) + ms)
     }
     // What was left undone because of the stop says nothing about the resources.
     if (signal.aborted) return
@@ -309,6 +312,11 @@ export class Reconciler<Op extends Step, C extends Step> {
 
   get passes(): number {
     return this.#passes
+  }
+
+  /** Milliseconds that passes were in each phase since the start. */
+  get phases(): ReadonlyMap<string, number> {
+    return this.#phases
   }
 
   /** The last pass that looked at everything anew. */

@@ -53,7 +53,7 @@ const facts: StatusFacts = {
   ],
   vnis: [{ vni: 100, type: 'L3', vrf: 'red', state: 'Up', vteps: 2, macs: 0 }],
   lastPass: { at, durationMs: 12, reasons: ['source'], netlinkWrites: 3, frrCommands: 7 },
-  counters: { netlinkWrites: 3, frrCommands: 7, reconciles: 2 },
+  counters: { netlinkWrites: 3, frrCommands: 7, reconciles: 2, phases: { looking: 12 } },
 }
 
 test('the text shows node, plan, resources, sessions and VNIs', (t) => {

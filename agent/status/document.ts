@@ -140,6 +140,8 @@ export interface StatusDocument {
     readonly netlinkWrites: number
     readonly frrCommands: number
     readonly reconciles: number
+    /** Milliseconds of all passes, by what was being done, as `progress.doing` says it. */
+    readonly phases: Readonly<Record<string, number>>
     readonly start: string
     readonly lastReconcile?: Omit<PassReport, 'at'> & { readonly at: string }
   }
@@ -157,7 +159,7 @@ export interface StatusFacts extends Pick<StatusDocument, 'versions' | 'frr' | '
   readonly resources: readonly ResourceReport[]
   readonly lastPass?: PassReport
   readonly progress?: ProgressReport
-  readonly counters: Pick<StatusDocument['counters'], 'netlinkWrites' | 'frrCommands' | 'reconciles'>
+  readonly counters: Pick<StatusDocument['counters'], 'netlinkWrites' | 'frrCommands' | 'reconciles' | 'phases'>
 }
 
 export function statusDocument(facts: StatusFacts): StatusDocument {

@@ -21,11 +21,12 @@ test('metrics are made from the status', (t) => {
       resources: [{ ref: { kind: 'L3VNI', name: 'red' }, state: { state: 'Ready', since: 0 } }],
       sessions: [{ peer: '192.0.2.1', state: 'Idle' }],
       vnis: [],
-      counters: { netlinkWrites: 3, frrCommands: 0, reconciles: 1 },
+      counters: { netlinkWrites: 3, frrCommands: 0, reconciles: 1, phases: { 'making links': 1500 } },
     }),
   )
   t.regex(text, /^nodeleaf_resource_ready\{kind="L3VNI",name="red",state="Ready"\} 1$/m)
   t.regex(text, /^nodeleaf_bgp_session_established\{peer="192.0.2.1",vrf="default"\} 0$/m)
+  t.regex(text, /^nodeleaf_reconcile_phase_seconds_total\{phase="making links"\} 1\.5$/m)
   t.regex(text, /^nodeleaf_controller_connected 0$/m)
   t.regex(text, /^nodeleaf_controller_refused\{reason="Unauthenticated"\} 1$/m)
   t.regex(text, /^nodeleaf_controller_certificate_expiry_timestamp_seconds 7$/m)

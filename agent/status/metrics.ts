@@ -46,5 +46,11 @@ export function metricsText(status: StatusDocument): string {
   counter('netlink_writes_total', 'Writes to the kernel since the start.', counters.netlinkWrites)
   counter('frr_commands_total', 'Configuration lines sent to FRR since the start.', counters.frrCommands)
   counter('reconciles_total', 'Passes of the reconciler since the start.', counters.reconciles)
+  metrics.push({
+    name: 'nodeleaf_reconcile_phase_seconds_total',
+    type: 'counter',
+    help: 'Time that passes of the reconciler took since the start, by what was being done.',
+    samples: Object.entries(counters.phases).map(([phase, ms]) => [{ phase }, ms / 1000]),
+  })
   return exposition(metrics)
 }

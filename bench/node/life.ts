@@ -11,7 +11,7 @@ import { cpuOf, since } from './cost.ts'
 import { expectedOf, type Expected } from './expected.ts'
 import type { Life } from './lives.ts'
 import { calm, Node } from './node.ts'
-import type { BenchEvent, Name, Sample, Shape } from './sample.ts'
+import type { BenchEvent, Costs, Name, Sample, Shape } from './sample.ts'
 import { signsOf } from './signs.ts'
 import { View } from './view.ts'
 import { nodePlan } from './workload.ts'
@@ -111,6 +111,7 @@ export class LivingNode {
     const [before, after] = [this.#expected(from), this.#expected(to)]
     const signs = signsOf(before, after, from, to)
     const go = await this.#party.change(this.#node, { from, to }, this.#view)
+    const phases = await this.#phases()
     await calm()
     const pids = this.#node.pids()
     const costs = cpuOf(pids)
@@ -121,7 +122,14 @@ export class LivingNode {
     if (this.#ours) await this.#node.applied()
     const spent = since(costs, cpuOf(pids))
     const unit = name === 'cold-start' || name === 'delete-all' ? 1 : 1000
-    this.#sample({ name, shape, value: seconds * unit, costs: spent })
+    const took = phases && since(phases, (await this.#phases()) ?? {})
+    this.#sample({
+      name,
+      shape,
+      value: seconds * unit,
+      costs: spent,
+      ...(took === undefined ? {} : { phases: took }),
+    })
     await this.#verify(name, after)
     return seconds
   }
@@ -234,6 +242,10 @@ export class LivingNode {
     if (!this.#ours) return { writes: 0, commands: 0 }
     const { counters } = await this.#node.status()
     return { writes: counters.netlinkWrites, commands: counters.frrCommands }
+  }
+
+  async #phases(): Promise<Costs | undefined> {
+    return this.#ours ? (await this.#node.status()).counters.phases : undefined
   }
 
   get #shape(): Shape {

@@ -14,7 +14,7 @@ import type { GuestRequest } from './guest.ts'
 import { benchOptions, helpText, type BenchOptions } from './options.ts'
 import { rowsOf, type Row } from './rows.ts'
 import type { BenchEvent, Mistake, Sample } from './sample.ts'
-import { table } from './table.ts'
+import { phaseTable, table } from './table.ts'
 import { verdictTable } from './targets.ts'
 import { lacking } from './whole.ts'
 
@@ -76,7 +76,8 @@ async function measure(options: BenchOptions, args: readonly string[]): Promise<
     const rows = rowsOf(samples, mistakes)
     const wrong = [...new Set(mistakes.map(textOf)), ...(done ? lacking(rows, options) : [])]
     const head = `${machine}; load of the machine before: ${load.toFixed(1)}.`
-    process.stdout.write(`${head}\n\n    ./hack/bench ${args.join(' ')}\n\n${table(rows)}\n\n${verdictTable(rows)}\n`)
+    const tables = [table(rows), phaseTable(rows), verdictTable(rows)].filter((text) => text !== '')
+    process.stdout.write(`${head}\n\n    ./hack/bench ${args.join(' ')}\n\n${tables.join('\n\n')}\n`)
     if (options.json !== undefined) writeFileSync(options.json, jsonText(rows))
     for (const text of wrong) process.stdout.write(`does not hold: ${text}\n`)
     if (!done)

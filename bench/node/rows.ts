@@ -34,6 +34,8 @@ export interface Row {
   readonly values: Readonly<Record<Contestant, readonly number[]>>
   /** CPU seconds by program, medians. */
   readonly costs: Readonly<Partial<Record<Contestant, Costs>>>
+  /** Milliseconds of the agent's passes, by what was being done; medians. */
+  readonly phases?: Costs
 }
 
 export function median(values: readonly number[]): number | null {
@@ -86,17 +88,18 @@ function rowOf(name: Name, n: number, shape: Shape, samples: readonly Sample[], 
     costs: Object.fromEntries(
       CONTESTANTS.filter((who) => by(who).some(({ costs }) => costs !== undefined)).map((who) => [
         who,
-        costsOf(by(who)),
+        medians(by(who).map(({ costs }) => costs)),
       ]),
     ),
+    ...(by('ours').some(({ phases }) => phases !== undefined)
+      ? { phases: medians(by('ours').map(({ phases }) => phases)) }
+      : {}),
   }
 }
 
-function costsOf(samples: readonly Sample[]): Costs {
-  const programs = new Set(samples.flatMap(({ costs }) => Object.keys(costs ?? {})))
-  return Object.fromEntries(
-    [...programs].map((program) => [program, rounded(median(samples.map(({ costs }) => costs?.[program] ?? 0))) ?? 0]),
-  )
+function medians(all: readonly (Costs | undefined)[]): Costs {
+  const keys = new Set(all.flatMap((costs) => Object.keys(costs ?? {})))
+  return Object.fromEntries([...keys].map((key) => [key, rounded(median(all.map((costs) => costs?.[key] ?? 0))) ?? 0]))
 }
 
 function ratio(ours: number | null, other: number | null): number | null {

@@ -42,7 +42,7 @@ export const UNITS = {
   plan: 'ms',
 } as const satisfies Record<Name, string>
 
-/** CPU seconds by program, of user and kernel together. */
+/** By program: CPU seconds, of user and kernel together. Of what else can be told apart: what it took. */
 export type Costs = Readonly<Record<string, number>>
 
 export interface Sample {
@@ -53,6 +53,8 @@ export interface Sample {
   /** In the row's unit. */
   readonly value: number
   readonly costs?: Costs
+  /** Milliseconds of the agent's passes, by what was being done. */
+  readonly phases?: Costs
   /** Of the agent. */
   readonly writes?: number
   readonly commands?: number

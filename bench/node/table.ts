@@ -35,6 +35,17 @@ export function table(rows: readonly Row[]): string {
   )
 }
 
+/** Where the time of the agent's passes went, of the rows that were changes; empty when there are none. */
+export function phaseTable(rows: readonly Row[]): string {
+  const told = rows.filter(({ phases }) => phases !== undefined)
+  if (told.length === 0) return ''
+  return markdown(
+    ['row', 'shape', 'VNIs', "ms of the agent's passes"],
+    told.map(({ name, shape, n, phases }) => [name, shape, String(n), phasesText(phases)]),
+    new Set([...WORDS, "ms of the agent's passes"]),
+  )
+}
+
 /** Columns aligned; those that are not of words have their cells at the right. */
 export function markdown(
   titles: readonly string[],
@@ -57,9 +68,13 @@ export function shown(value: number | null): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
 }
 
-function costsText(costs: Costs | undefined): string {
+const costsText = (costs: Costs | undefined): string => listed(costs, 0.01)
+const phasesText = (phases: Costs | undefined): string => listed(phases, 0.1)
+
+/** What is smaller than `least` is left out. */
+function listed(costs: Costs | undefined, least: number): string {
   return Object.entries(costs ?? {})
-    .filter(([, seconds]) => seconds >= 0.01)
-    .map(([program, seconds]) => `${program} ${shown(seconds)}`)
+    .filter(([, cost]) => cost >= least)
+    .map(([what, cost]) => `${what} ${shown(cost)}`)
     .join(', ')
 }
