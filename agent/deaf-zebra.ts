@@ -15,6 +15,8 @@ export class DeafZebra {
   readonly #clock: Clock
   /** When zebra was found deaf last. */
   #deafAt = -Infinity
+  /** Whether it was said that it is left alone for now. */
+  #saidAgain = false
   #looking: Promise<void> | undefined
 
   /** `kill`: ends zebra, which then is started again; undefined when that is not the agent's to do. */
@@ -52,9 +54,17 @@ export class DeafZebra {
   }
 
   #found(): void {
-    if (this.#clock.now() - this.#deafAt < DEAF_MS) return
-    this.#deafAt = this.#clock.now()
     const what = 'zebra and mgmtd do not hear each other any more, so no VRF gets a VNI or loses one'
+    if (this.#clock.now() - this.#deafAt < DEAF_MS) {
+      if (this.#kill === undefined || this.#saidAgain) return
+      this.#saidAgain = true
+      this.#log.warn(
+        `${what}, again within ten minutes of the last time: it is left alone for that long; restart zebra by hand`,
+      )
+      return
+    }
+    this.#deafAt = this.#clock.now()
+    this.#saidAgain = false
     this.#log.warn(`${what}: ${this.#kill === undefined ? 'restart zebra' : 'it is started again'}`)
     this.#kill?.()
   }
