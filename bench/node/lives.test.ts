@@ -28,6 +28,15 @@ test('rows that need a new node have one life a sample, the others take all samp
   )
 })
 
+test('memory is that of a new node each time, as what was done before shows in it', (t) => {
+  const rounds = (n: number) =>
+    lives('--filter', 'memory', '--only', 'ours', '--shapes', 'single')
+      .filter((life) => life.n === n && life.names.includes('memory'))
+      .map(({ round }) => round)
+  t.deepEqual(rounds(0), [0, 1, 2, 3, 4])
+  t.deepEqual(rounds(1000), [0, 1, 2, 3, 4])
+})
+
 test('quick has every row that needs a node, of everybody, at most at 50 VNIs', (t) => {
   const quick = lives('--quick')
   t.deepEqual(new Set(quick.map(({ n }) => n)), new Set([0, 50]))

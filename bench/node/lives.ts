@@ -35,7 +35,7 @@ const QUICK = 50
 /** Sizes of rows that say nothing with another. */
 const FIXED: readonly Name[] = ['start', 'plan']
 /** Rows that need a new node for each sample. */
-const NEW_NODE: readonly Name[] = ['cold-start', 'delete-all']
+const NEW_NODE: readonly Name[] = ['cold-start', 'delete-all', 'memory']
 /** Rows that only the agent has. */
 const ALONE: readonly Name[] = ['memory', 'start', 'idle']
 /** A bridge and a VXLAN device for each VNI take minutes from here on. */
