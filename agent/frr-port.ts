@@ -294,7 +294,7 @@ async function lackOfBfd(plan: NodePlan, frr: Pick<FrrClient, 'need'>): Promise<
   }
 }
 
-/** IPv6 VTEPs are the only thing of a plan that an FRR may lack; everything tunnelled is hit. */
+/** IPv6 VTEPs are the only thing of a plan that a release of FRR may lack; everything tunnelled is hit. */
 export function unsupported(plan: NodePlan, frr: Pick<FrrClient, 'capabilities' | 'version'>): Remark[] {
   const vtep = plan.router?.vteps[0]
   if (plan.router === undefined || vtep === undefined || !vtep.includes(':') || frr.capabilities.ipv6Vtep) return []

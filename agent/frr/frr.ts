@@ -43,8 +43,8 @@ interface FrrEvents {
   /** A daemon's socket closed: it died or is being restarted. Operations fail until `connected`. */
   disconnected: [daemon: Daemon]
   /**
-   * All daemons are reachable again, and zebra has what mgmtd has, or was waited for in vain; the configuration of the one
-   * that went is what it started with. Or one that was late has answered all that it was asked.
+   * All daemons that are needed are reachable again, and zebra has what mgmtd has, or was waited for in vain; the
+   * configuration of the one that went is what it started with. Or one that was late has answered all that it was asked.
    */
   connected: []
   /** mgmtd refused a line, does not answer, or zebra did not take what mgmtd took: zebra may not listen to it. */

@@ -8,8 +8,8 @@ export function metricsText(status: StatusDocument): string {
   const gauge = (name: string, help: string, samples: readonly Sample[]): void => {
     metrics.push({ name: `nodeleaf_${name}`, type: 'gauge', help, samples })
   }
-  const counter = (name: string, help: string, value: number): void => {
-    metrics.push({ name: `nodeleaf_${name}`, type: 'counter', help, samples: [[{}, value]] })
+  const counter = (name: string, help: string, samples: readonly Sample[]): void => {
+    metrics.push({ name: `nodeleaf_${name}`, type: 'counter', help, samples })
   }
   const { counters, revision } = status
   const versions = Object.entries(status.versions).filter(([, value]) => value !== undefined)
@@ -43,14 +43,13 @@ export function metricsText(status: StatusDocument): string {
     'Whether a BGP session is established.',
     status.sessions.map(({ peer, vrf, state }) => [{ peer, vrf: vrf ?? 'default' }, state === 'Established' ? 1 : 0]),
   )
-  counter('netlink_writes_total', 'Writes to the kernel since the start.', counters.netlinkWrites)
-  counter('frr_commands_total', 'Configuration lines sent to FRR since the start.', counters.frrCommands)
-  counter('reconciles_total', 'Passes of the reconciler since the start.', counters.reconciles)
-  metrics.push({
-    name: 'nodeleaf_reconcile_phase_seconds_total',
-    type: 'counter',
-    help: 'Time that passes of the reconciler took since the start, by what was being done.',
-    samples: Object.entries(counters.phases).map(([phase, ms]) => [{ phase }, ms / 1000]),
-  })
+  counter('netlink_writes_total', 'Writes to the kernel since the start.', [[{}, counters.netlinkWrites]])
+  counter('frr_commands_total', 'Configuration lines sent to FRR since the start.', [[{}, counters.frrCommands]])
+  counter('reconciles_total', 'Passes of the reconciler since the start.', [[{}, counters.reconciles]])
+  counter(
+    'reconcile_phase_seconds_total',
+    'Time that passes of the reconciler took since the start, by what was being done.',
+    Object.entries(counters.phases).map(([phase, ms]) => [{ phase }, ms / 1000]),
+  )
   return exposition(metrics)
 }

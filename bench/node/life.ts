@@ -74,11 +74,10 @@ export class LivingNode {
   async #live(): Promise<readonly number[]> {
     const { n, samples } = this.#life
     if (!this.#ours) await this.#node.stop('SIGKILL')
+    // Before an agent comes back to the node, which takes less.
+    if (n === 0) await this.#memory()
     if (this.#has('start')) await this.#times(samples, () => this.#start())
-    if (n === 0) {
-      await this.#memory()
-      return []
-    }
+    if (n === 0) return []
     const cold = await this.#change('cold-start', nodePlan(n))
     await this.#memory()
     const changes = ['add-one', 'change-gateway', 'delete-one'] as const
